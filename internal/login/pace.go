@@ -1,0 +1,100 @@
+package login
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// gate bounds how many sign-ins Mattermost works on and how many wait: it
+// checks passwords one at a time behind one lock (docs/mattermost.md I2), so
+// more in flight only makes every one of them late.
+type gate struct {
+	slots   chan struct{}
+	queue   int64
+	waiting atomic.Int64
+}
+
+func newGate(concurrency, queue int) *gate {
+	return &gate{slots: make(chan struct{}, concurrency), queue: int64(queue)}
+}
+
+// enter waits for a slot. It answers *Busy at once where the queue is full, and
+// when patience runs out; the context's error when the client left.
+func (g *gate) enter(ctx context.Context, patience time.Duration) (leave func(), err error) {
+	leave = func() { <-g.slots }
+	select {
+	case g.slots <- struct{}{}:
+		return leave, nil
+	default:
+	}
+	if g.waiting.Add(1) > g.queue {
+		g.waiting.Add(-1)
+		return nil, newBusy()
+	}
+	defer g.waiting.Add(-1)
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case g.slots <- struct{}{}:
+		return leave, nil
+	case <-timer.C:
+		return nil, newBusy()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// newBusy spreads the retries of those who were turned away together.
+func newBusy() *Busy {
+	return &Busy{RetryAfter: time.Second + rand.N(4*time.Second)}
+}
+
+// The shape of the time floor. Mattermost answers for an account it does not
+// know a hundred times faster than for one whose password it hashes
+// (docs/mattermost.md I1), so refusals wait until a hashed answer would have
+// come on this server, today.
+const (
+	floorJitter  = 85 * time.Millisecond
+	floorMost    = 3 * time.Second
+	floorRecalls = 16
+)
+
+// floor is the least time that a refusal takes.
+type floor struct {
+	least  time.Duration
+	mu     sync.Mutex
+	recent [floorRecalls]time.Duration
+	next   int
+}
+
+// saw takes note of how long Mattermost took for an answer.
+func (f *floor) saw(took time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.recent[f.next%floorRecalls] = took
+	f.next++
+}
+
+// current is the slowest of the recent answers, between least and floorMost.
+func (f *floor) current() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	current := f.least
+	for _, took := range f.recent {
+		current = max(current, took)
+	}
+	return max(f.least, min(current, floorMost))
+}
+
+// wait holds a refusal back that began at start, or until the client left.
+func (f *floor) wait(ctx context.Context, start time.Time) {
+	timer := time.NewTimer(time.Until(start.Add(f.current() + rand.N(floorJitter))))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

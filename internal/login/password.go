@@ -1,0 +1,191 @@
+package login
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"matterpass/internal/email"
+	"matterpass/internal/upstream"
+)
+
+// Attempt is one try at a password.
+type Attempt struct {
+	Name     Name
+	Password string // byte-exact, 1 to 72 bytes
+	Code     string // one-time code; empty for none
+	Device   string // the browser's device value; empty for none
+	Previous string // the browser's session token so far; ended after a success
+	Client   Client
+}
+
+// Mattermost's bounds: its longest password (docs/mattermost.md I4) and the
+// failures after which it locks an account for good (A8), where nobody tells us
+// its live setting.
+const (
+	passwordMost       = 72
+	codeMost           = 16
+	mattermostAttempts = 10
+	// reserveForDevices is what strangers may not use up of the tries before the
+	// lock; one of it is never used at all.
+	reserveForDevices = 4
+)
+
+// errGuarded is a refusal that Mattermost was not asked for.
+var errGuarded = fmt.Errorf("%w: too many failures since the last success", ErrRefused)
+
+// WithPassword signs in with a password. Errors: *Invalid, *Limited, *Busy,
+// *Denied (ErrRefused or ErrMFARequired), or one of package upstream. A refusal
+// takes as long as the service's floor, whatever its reason.
+func (s *Service) WithPassword(ctx context.Context, a Attempt) (Session, error) {
+	start := time.Now()
+	if err := a.validate(); err != nil {
+		return Session{}, err
+	}
+	session, err := s.withPassword(ctx, a)
+	s.Decided(ctx, Outcome{
+		Way: "password", Result: result(err), Account: a.Name.Value, UserID: session.User.ID,
+		Client: a.Client, Took: time.Since(start),
+	})
+	if errors.Is(err, ErrRefused) {
+		s.floor.wait(ctx, start)
+	}
+	return session, err
+}
+
+func (a Attempt) validate() error {
+	switch {
+	case a.Name.Value == "":
+		return &Invalid{"email", "is required"}
+	case a.Password == "":
+		return &Invalid{"password", "is required"}
+	case len(a.Password) > passwordMost:
+		return &Invalid{"password", "is longer than 72 bytes, the most that Mattermost takes"}
+	case !utf8.ValidString(a.Password) || strings.ContainsRune(a.Password, 0):
+		return &Invalid{"password", "has bytes that are not text"}
+	case len(a.Code) > codeMost || strings.ContainsFunc(a.Code, isNotDigitOrSpace):
+		return &Invalid{"mfa_code", "is not a one-time code of digits"}
+	}
+	return nil
+}
+
+func isNotDigitOrSpace(r rune) bool { return r != ' ' && (r < '0' || r > '9') }
+
+func (s *Service) withPassword(ctx context.Context, a Attempt) (Session, error) {
+	account, err := s.account(ctx, a.Name)
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return Session{}, err
+	}
+	device := s.Devices.open(a.Device)
+	known := device.knows(account)
+	decision := s.Limiter.Allow(account, bucketOf(device, known), a.Client.Addr)
+	if !decision.OK {
+		return Session{}, &Limited{decision}
+	}
+	if err != nil {
+		return Session{}, &Denied{AttemptsLeft: decision.Remaining, cause: fmt.Errorf("%w: no such account", ErrRefused)}
+	}
+	if !s.Failures.Begin(account, s.ceiling(known)) {
+		return Session{}, &Denied{AttemptsLeft: decision.Remaining, cause: errGuarded}
+	}
+	session, err := s.ask(ctx, email.Address(account), a)
+	s.settle(account, err)
+	if err != nil {
+		return Session{}, denied(err, decision.Remaining)
+	}
+	if err := s.deliverable(ctx, session, a.Previous); err != nil {
+		return Session{}, err
+	}
+	session.Device = s.Devices.remember(device, account)
+	return session, nil
+}
+
+// account is the key under which tries of the account are counted: its address,
+// however it was named, so that a second name is not a second budget.
+func (s *Service) account(ctx context.Context, name Name) (string, error) {
+	if name.Kind == ByEmail {
+		return name.Value, nil
+	}
+	if s.Accounts == nil {
+		return name.key(), ErrUnknown
+	}
+	address, err := s.Accounts.AddressOf(ctx, name)
+	if err != nil {
+		return name.key(), err
+	}
+	return string(address), nil
+}
+
+func bucketOf(d device, known bool) string {
+	if !known {
+		return ""
+	}
+	return d.id
+}
+
+// ceiling is how many failures may stand before Mattermost is not asked any
+// more. Strangers stop well before the lock; a browser that signed in before
+// stops one short of it.
+func (s *Service) ceiling(known bool) int {
+	most := s.MaxAttempts()
+	if known {
+		return max(1, most-1)
+	}
+	return max(1, most-reserveForDevices)
+}
+
+// ask puts the question to Mattermost when it is its turn.
+func (s *Service) ask(ctx context.Context, account email.Address, a Attempt) (Session, error) {
+	leave, err := s.gate.enter(ctx, s.Patience)
+	if err != nil {
+		return Session{}, err
+	}
+	defer leave()
+	asked := time.Now()
+	session, err := s.Passwords.SignIn(ctx, account, a.Password, a.Code, a.Client)
+	if err == nil || errors.Is(err, ErrRefused) {
+		s.floor.saw(time.Since(asked))
+	}
+	return session, err
+}
+
+// settle keeps or gives back the try that was taken. What Mattermost may have
+// counted is kept: a wrong guess at its count would lead to its lock.
+func (s *Service) settle(account string, err error) {
+	var (
+		refusal *Refusal
+		busy    *Busy
+	)
+	switch {
+	case err == nil:
+		s.Failures.Clear(account)
+	case errors.As(err, &refusal) && !refusal.Counted, errors.As(err, &busy), upstream.NotAsked(err):
+		s.Failures.Release(account)
+	}
+}
+
+func denied(err error, left int) error {
+	var refusal *Refusal
+	if !errors.As(err, &refusal) {
+		return err
+	}
+	return &Denied{AttemptsLeft: left, CodeWasWrong: refusal.NeedsCode && refusal.Counted, cause: refusal}
+}
+
+// deliverable revokes a session whose answer nobody waits for any more, and
+// otherwise ends the one that the browser had before: its cookie is about to be
+// replaced, so nobody could end it later.
+func (s *Service) deliverable(ctx context.Context, session Session, previous string) error {
+	background := context.WithoutCancel(ctx)
+	if ctx.Err() != nil {
+		_ = s.Sessions.End(background, session.Token) // the client is gone; nobody to tell
+		return context.Cause(ctx)
+	}
+	if previous != session.Token && idForm.MatchString(previous) {
+		_ = s.Sessions.End(background, previous) // the new session stands either way
+	}
+	return nil
+}
