@@ -1,0 +1,70 @@
+package archtest
+
+import "slices"
+
+const (
+	module = "matterpass"
+
+	chi        = "github.com/go-chi/chi/v5"
+	envconfig  = "github.com/kelseyhightower/envconfig"
+	mattermost = "github.com/mattermost"
+	zerolog    = "github.com/rs/zerolog"
+)
+
+// House returns the rules of this repository; docs/architecture.md draws them.
+func House() Rules {
+	// Words that every layer may use: one spelling of an address, one set of
+	// errors for what Mattermost does wrong.
+	words := []string{"internal/email", "internal/upstream"}
+	domain := []string{"internal/login", "internal/provision", "internal/ticket"}
+	adapter := slices.Concat(domain, words)
+	return Rules{
+		Module: module,
+		Folders: map[string][]string{
+			"cmd/matterpass":        {Any},
+			"cmd/matterpass-plugin": {},
+
+			"internal/email":    {},
+			"internal/upstream": {},
+
+			"internal/login":     words,
+			"internal/provision": words,
+			"internal/ticket":    words,
+
+			"internal/assertion":  adapter,
+			"internal/audit":      adapter,
+			"internal/limit":      adapter,
+			"internal/mattermost": adapter,
+			"internal/store":      adapter,
+
+			"internal/config":     {},
+			"internal/cookie":     {},
+			"internal/doctor":     {},
+			"internal/erp":        {},
+			"internal/middleware": {},
+			"internal/observe":    {},
+			"internal/simulator":  {},
+			"web":                 {},
+
+			"internal/gateway": append([]string{
+				"internal/login", "internal/cookie", "internal/middleware",
+			}, words...),
+			"internal/httpapi": append([]string{
+				"internal/audit", "internal/cookie", "internal/doctor", "internal/middleware", "web",
+			}, adapter...),
+			"internal/server": {"internal/httpapi", "internal/gateway", "internal/middleware"},
+
+			"internal/archtest": {},
+		},
+		Fences: []Fence{
+			{Import: mattermost, Only: []string{"internal/mattermost", "internal/simulator", "cmd/matterpass-plugin"}},
+			{Import: envconfig, Only: []string{"internal/config"}},
+			{Import: chi + "/middleware", Only: []string{"internal/httpapi", "internal/server", "internal/middleware"}},
+			{Import: chi, Only: []string{"internal/httpapi", "internal/server"}},
+			{Import: "net/http/pprof", Only: []string{"internal/server", "cmd/matterpass"}},
+			{Import: "net/http", Never: []string{"internal/login", "internal/provision"}},
+			{Import: "log", Never: domain},
+			{Import: zerolog, Never: domain},
+		},
+	}
+}
