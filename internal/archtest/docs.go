@@ -79,12 +79,12 @@ func hasHeading(text, anchor string) bool {
 }
 
 // checkCitations looks up every “docs/mattermost.md A8” in the document it names,
-// where a fact begins a line with its number.
+// where each fact is a list item that begins with its number.
 func checkCitations(repo fs.FS, name, text string) []Finding {
 	var found []Finding
 	for _, match := range citation.FindAllStringSubmatch(text, -1) {
 		cited, number := "docs/"+match[1]+".md", match[2]
-		if !regexp.MustCompile(`(?m)^` + number + ` `).MatchString(readText(repo, cited)) {
+		if !strings.Contains(readText(repo, cited), "\n- **"+number+"** ") {
 			found = append(found, Finding{name, "cites " + match[0] + ", which is no fact there"})
 		}
 	}

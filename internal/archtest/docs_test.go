@@ -47,8 +47,8 @@ func TestCheckDocsFinds(t *testing.T) {
 				"docs/go.sum":  "",
 				"docs/x.proto": "docs/webapp.md C5, docs/webapp.md G3",
 
-				"docs/mattermost.md": "A8 The lock.\n",
-				"docs/webapp.md":     "C5 Twins.\nG3 Storage.\n",
+				"docs/mattermost.md": "# Facts\n- **A8** The lock.\n",
+				"docs/webapp.md":     "# Facts\n- **C5** Twins.\n- **G3** Storage.\n",
 			},
 		},
 		"a dead link": {
@@ -60,8 +60,8 @@ func TestCheckDocsFinds(t *testing.T) {
 			want:  []string{"docs/api.md: dead link #there"},
 		},
 		"a citation of a fact that is not there": {
-			files: map[string]string{"a.go": "// docs/mattermost.md A" + "99", "docs/mattermost.md": "A9 yes\n"},
-			want:  []string{"a.go: cites docs/mattermost.md A99, which is no fact there"},
+			files: map[string]string{"a.go": "// docs/mattermost.md A" + "99", "docs/mattermost.md": "# Facts\n- **A9** yes\n"},
+			want:  []string{"a.go: cites docs/mattermost.md A" + "99, which is no fact there"},
 		},
 		"a module nobody explains": {
 			files: map[string]string{
