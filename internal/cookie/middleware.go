@@ -1,0 +1,154 @@
+package cookie
+
+import (
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// signOut is set by SignOut and consumed by the middleware.
+const signOut = "Matterpass-Sign-Out"
+
+// SetSession puts the three cookies of a new session on an answer.
+func SetSession(h http.Header, token, user, csrf string) {
+	for i, value := range []string{token, user, csrf} {
+		h.Add("Set-Cookie", (&http.Cookie{Name: Session()[i], Value: value}).String())
+	}
+}
+
+// SignOut deletes the three cookies in every shape that we could have set.
+func SignOut(h http.Header) { h.Set(signOut, "1") }
+
+// Middleware rewrites every Set-Cookie of an answer to the policy for its
+// request.
+func Middleware(policy func(*http.Request) Policy) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(&writer{ResponseWriter: w, request: r, policy: policy(r)}, r)
+		})
+	}
+}
+
+// writer rewrites the header at the last moment before it is sent.
+type writer struct {
+	http.ResponseWriter
+	request *http.Request
+	policy  Policy
+	done    bool
+}
+
+func (w *writer) WriteHeader(status int) {
+	w.finish(status)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *writer) Write(b []byte) (int, error) {
+	w.finish(http.StatusOK)
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach Flush, Hijack and the deadlines.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// FlushError sends the header, so it must be finished first.
+func (w *writer) FlushError() error {
+	w.finish(http.StatusOK)
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// finish runs once per final answer; informational ones carry no cookies.
+func (w *writer) finish(status int) {
+	if w.done {
+		return
+	}
+	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
+		w.Header().Del("Set-Cookie")
+		return
+	}
+	w.done = true
+	w.policy.Apply(w.Header(), w.request)
+}
+
+// Apply rewrites the Set-Cookie lines of one answer. It is exported for answers
+// that bypass a ResponseWriter.
+//
+// Cookies of another shape than ours are expired at sign-out, and where the
+// browser showed twins; never blindly, since they can be somebody's ordinary
+// chat tab.
+func (p Policy) Apply(h http.Header, r *http.Request) {
+	lines, signedOut, twins := h.Values("Set-Cookie"), h.Get(signOut) != "", Twins(r)
+	h.Del(signOut)
+	if len(lines) == 0 && !signedOut && !twins {
+		return
+	}
+	cookies := lastOfEach(lines)
+	ended := signedOut || slices.ContainsFunc(cookies, endsSession)
+	h.Del("Set-Cookie")
+	for _, c := range cookies {
+		if !ended || !isSession(c.Name) {
+			add(h, p.final(c))
+		}
+	}
+	for _, name := range Session() {
+		if ended {
+			add(h, p.Delete(name))
+		}
+		if signedOut || twins {
+			p.deleteOthers(h, name, hostOf(r))
+		}
+	}
+}
+
+// endsSession recognises Mattermost's sign-out: it deletes the token and leaves
+// the other two to its web app (docs/mattermost.md B7), which cannot delete a
+// partitioned cookie. All three go.
+func endsSession(c http.Cookie) bool { return c.Name == Token && isDeletion(c) }
+
+func (p Policy) deleteOthers(h http.Header, name, host string) {
+	for _, other := range p.DeleteOthers(name, host) {
+		add(h, other)
+	}
+}
+
+// final is the shape in which a cookie leaves.
+func (p Policy) final(c http.Cookie) http.Cookie {
+	if strings.HasPrefix(c.Name, Probe) {
+		return c
+	}
+	return p.Shape(c)
+}
+
+// lastOfEach parses the lines, drops what does not parse and Mattermost's embed
+// flag, and keeps the last of several lines for one name: so an answer sets
+// exactly three live cookies of a session.
+func lastOfEach(lines []string) []http.Cookie {
+	var kept []http.Cookie
+	for _, line := range lines {
+		c, err := http.ParseSetCookie(line)
+		if err != nil || c.Name == embedFlag {
+			continue
+		}
+		kept = replaceOrAppend(kept, *c)
+	}
+	return kept
+}
+
+func replaceOrAppend(kept []http.Cookie, c http.Cookie) []http.Cookie {
+	for i := range kept {
+		if kept[i].Name == c.Name && !strings.HasPrefix(c.Name, Probe) {
+			kept[i] = c
+			return kept
+		}
+	}
+	return append(kept, c)
+}
+
+func add(h http.Header, c http.Cookie) { h.Add("Set-Cookie", c.String()) }
+
+func hostOf(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.Host); err == nil {
+		return strings.ToLower(host)
+	}
+	return strings.ToLower(r.Host)
+}

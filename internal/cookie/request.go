@@ -1,0 +1,67 @@
+package cookie
+
+import (
+	"net/http"
+	"strings"
+)
+
+// TokenOf returns the browser's session token: the last MMAUTHTOKEN where there
+// are several, because browsers send the oldest first and the newest is the one
+// that was just set. Empty where there is none.
+func TokenOf(r *http.Request) string { return lastOf(r, Token) }
+
+// CSRFOf returns the browser's CSRF value in the same way.
+func CSRFOf(r *http.Request) string { return lastOf(r, CSRF) }
+
+// DeviceOf returns the value of the device cookie, empty where there is none.
+func DeviceOf(r *http.Request) string {
+	if value := lastOf(r, hostDevice); value != "" {
+		return value
+	}
+	return lastOf(r, Device)
+}
+
+func lastOf(r *http.Request, name string) string {
+	all := r.CookiesNamed(name)
+	if len(all) == 0 {
+		return ""
+	}
+	return all[len(all)-1].Value
+}
+
+// Twins reports whether a browser sent two cookies of the session under one
+// name. The older one wins at Mattermost (docs/webapp.md C5), so the person
+// looks signed out although the newer one is good.
+func Twins(r *http.Request) bool {
+	for _, name := range Session() {
+		if len(r.CookiesNamed(name)) > 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// ForUpstream rewrites the Cookie header of a request that goes to Mattermost:
+// one cookie a name, the newest, and none of ours or of a shape that parsers
+// read differently.
+func ForUpstream(r *http.Request) {
+	cookies := r.Cookies()
+	r.Header.Del("Cookie")
+	newest := make(map[string]int, len(cookies))
+	for i, c := range cookies {
+		newest[c.Name] = i
+	}
+	var kept []string
+	for i, c := range cookies {
+		if newest[c.Name] == i && !isOurs(c.Name) {
+			kept = append(kept, c.Name+"="+c.Value)
+		}
+	}
+	if len(kept) > 0 {
+		r.Header.Set("Cookie", strings.Join(kept, "; "))
+	}
+}
+
+func isOurs(name string) bool {
+	return name == Device || name == hostDevice || name == embedFlag || strings.HasPrefix(name, Probe)
+}
