@@ -1,16 +1,16 @@
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
-RUN --mount=type=cache,target=/go/pkg/mod go mod download
+RUN go mod download
 COPY . .
 ARG VERSION=dev
-RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/cache GOCACHE=/cache \
-    make build VERSION="$VERSION" \
+RUN make build VERSION="$VERSION" \
     && mkdir /data \
     && echo 'matterpass:x:65532:65532::/data:/none' > /tmp/passwd
 
 # Nothing but the program, the certificate authorities and a name for the user:
-# no shell, no package manager. Runs with a read-only root; state is in /data.
+# no shell, no package manager. Runs with a read-only root. Mount a volume at
+# /data; there is no VOLUME line because Railway refuses to build such files.
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /tmp/passwd /etc/passwd
@@ -18,7 +18,6 @@ COPY --from=build --chown=65532:65532 /data /data
 COPY --from=build /src/bin/matterpass /matterpass
 ENV DATABASE_URL=sqlite:///data/matterpass.db
 USER 65532:65532
-VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/matterpass", "healthcheck"]
 ENTRYPOINT ["/matterpass"]

@@ -1,0 +1,94 @@
+package archtest_test
+
+import (
+	"io/fs"
+	"regexp"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+func TestTheImageKeepsItsPromises(t *testing.T) {
+	dockerfile := read(t, "Dockerfile")
+	promises := map[string]string{
+		"its last stage has no shell":       `(?m)^FROM scratch$`,
+		"it does not run as root":           `(?m)^USER 65532:65532$`,
+		"it says when it is not healthy":    `(?m)^HEALTHCHECK .*CMD \["/matterpass", "healthcheck"\]$`,
+		"a new volume belongs to the user":  `(?m)^COPY --from=build --chown=65532:65532 /data /data$`,
+		"it can check certificates":         `(?m)^COPY --from=build /etc/ssl/certs/ca-certificates.crt `,
+		"it gets signals, not a shell":      `(?m)^ENTRYPOINT \["/matterpass"\]$`,
+		"it keeps its database in /data":    `(?m)^ENV DATABASE_URL=sqlite:///data/matterpass.db$`,
+		"it is built the way `make` builds": `(?m)\bmake build\b`,
+	}
+	for promise, line := range promises {
+		if !regexp.MustCompile(line).MatchString(dockerfile) {
+			t.Errorf("%s: nothing matches %s", promise, line)
+		}
+	}
+	for _, refused := range []string{"VOLUME", "--mount=type=cache"} { // by Railway's builder
+		if regexp.MustCompile(`(?m)^(RUN )?` + refused).MatchString(dockerfile) {
+			t.Errorf("%s: Railway does not build such files", refused)
+		}
+	}
+	for _, from := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(dockerfile, -1) {
+		if from[1] != "scratch" && !isPinned(from[1]) {
+			t.Errorf("%s has no version", from[1])
+		}
+	}
+}
+
+// composed is the part of a compose file that hardening is about.
+type composed struct {
+	Services map[string]struct {
+		Image       string
+		Build       any
+		ReadOnly    bool     `yaml:"read_only"`
+		SecurityOpt []string `yaml:"security_opt"`
+		CapDrop     []string `yaml:"cap_drop"`
+		Healthcheck map[string]any
+		Ports       []string
+		Restart     string
+	}
+}
+
+func TestTheComposeFileIsHardened(t *testing.T) {
+	var file composed
+	if err := yaml.Unmarshal([]byte(read(t, "deploy/compose.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Services) < 4 {
+		t.Fatalf("%d services, want at least Mattermost, its database, a front and Matterpass", len(file.Services))
+	}
+	for name, s := range file.Services {
+		if s.Build == nil && !isPinned(s.Image) {
+			t.Errorf("%s: image %q has no version", name, s.Image)
+		}
+		if len(s.SecurityOpt) != 1 || s.SecurityOpt[0] != "no-new-privileges:true" {
+			t.Errorf("%s may gain privileges", name)
+		}
+		if s.Restart != "unless-stopped" {
+			t.Errorf("%s does not come back by itself", name)
+		}
+		if name != "front" && len(s.Ports) > 0 {
+			t.Errorf("%s is open to the world; only the front is", name)
+		}
+		if name != "mattermost" && !s.ReadOnly {
+			t.Errorf("%s can write to its own image", name)
+		}
+	}
+}
+
+func isPinned(image string) bool {
+	_, tag, found := strings.Cut(image, ":")
+	return found && tag != "latest" && tag != ""
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := fs.ReadFile(repository(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
