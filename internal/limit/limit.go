@@ -27,8 +27,6 @@ const (
 	defaultTokens   = 5
 	defaultPer      = time.Minute
 	defaultCapacity = 200_000
-	maxShards       = 256
-	minShard        = 1024 // buckets; few enough to walk, enough for chance to spread keys evenly
 	overflowBuckets = 4096 // ≤ 500 kB in the worst case
 )
 
@@ -73,7 +71,7 @@ func New(o Options) *Limiter {
 		o.Capacity = defaultCapacity
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = monotonic()
 	}
 	l := &Limiter{rule: newRule(o.Tokens, o.Per, o.Now()), now: o.Now}
 	l.shards = make([]shard, shardCount(o.Capacity))
@@ -83,10 +81,18 @@ func New(o Options) *Limiter {
 	return l
 }
 
-// shardCount is the largest power of two that leaves every shard worth having.
+// monotonic is time.Now at half its price: it reads one clock of two.
+func monotonic() func() time.Time {
+	start := time.Now()
+	return func() time.Time { return start.Add(time.Since(start)) }
+}
+
+// shardCount is the smallest power of two that keeps every shard indexable. A
+// shard is then large enough for chance to spread keys evenly, small enough to
+// walk, and there are many where locks could be contended.
 func shardCount(capacity int) int {
 	n := 1
-	for n < maxShards && capacity/(2*n) >= minShard {
+	for capacity/n > maxShard {
 		n *= 2
 	}
 	return n

@@ -26,13 +26,14 @@ type entry struct {
 type shard struct {
 	mu       sync.Mutex
 	capacity int
-	index    index
+	slots    []slot              // the index, a power of two
+	linked   int                 // slots in use
 	chunks   []*[chunkSize]entry // allocated as keys come
 	notFull  []time.Duration     // by bucket: not full before this instant; it may be later
 	hand     int                 // where the last walk stopped
 	noneFull time.Duration       // no bucket is full before this instant
 
-	_ [24]byte // keeps the locks of neighbours off one cache line
+	_ [16]byte // keeps the locks of neighbours off one cache line
 }
 
 func (s *shard) len() int {
@@ -42,21 +43,6 @@ func (s *shard) len() int {
 }
 
 func (s *shard) entry(i uint32) *entry { return &s.chunks[i/chunkSize][i%chunkSize] }
-
-func (s *shard) find(key Key) (uint32, bool) {
-	if s.index.used == 0 {
-		return 0, false
-	}
-	tag, mask := tagOf(key), s.index.mask()
-	for p := tag & mask; ; p = (p + 1) & mask {
-		switch found := s.index.slots[p]; {
-		case found.at == 0:
-			return 0, false
-		case found.tag == tag && s.entry(found.at-1).key == key:
-			return found.at - 1, true
-		}
-	}
-}
 
 // allow decides on the bucket of key, which it makes if there is room; false
 // means that there is none. shared holds the overflow bucket of the key's
@@ -82,7 +68,7 @@ func (s *shard) add(r *rule, key Key, now time.Time) (uint32, bool) {
 	}
 	if ok {
 		s.entry(i).key = key
-		s.index.insert(tagOf(key), i)
+		s.link(i)
 	}
 	return i, ok
 }
@@ -118,7 +104,7 @@ func (s *shard) reclaim(r *rule, now time.Time) (uint32, bool) {
 			s.notFull[i] = at + r.untilFull(&s.entry(i).bucket, now)
 		}
 		if s.notFull[i] <= at {
-			s.index.remove(tagOf(s.entry(i).key), i)
+			s.unlink(i)
 			return i, true
 		}
 		soonest = min(soonest, s.notFull[i])
