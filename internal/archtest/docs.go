@@ -25,7 +25,7 @@ var (
 func CheckDocs(repo fs.FS) ([]Finding, error) {
 	var found []Finding
 	err := eachText(repo, func(name, text string) {
-		if path.Ext(name) == ".md" {
+		if isDocument(name) {
 			found = append(found, checkLinks(repo, name, text)...)
 		}
 		found = append(found, checkCitations(repo, name, text)...)
@@ -38,6 +38,13 @@ func CheckDocs(repo fs.FS) ([]Finding, error) {
 		found = append(found, Finding{"README.md", fmt.Sprintf("%d lines, %d or more: move details to docs", n, readmeLines)})
 	}
 	return inOrder(found), nil
+}
+
+// isDocument tells what people read where it stands; a template elsewhere has
+// the links of the place it is written to.
+func isDocument(name string) bool {
+	folder := path.Dir(name)
+	return path.Ext(name) == ".md" && (folder == "." || folder == "docs")
 }
 
 // checkLinks follows the relative links of one Markdown file, to headings too.

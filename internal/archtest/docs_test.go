@@ -55,6 +55,9 @@ func TestCheckDocsFinds(t *testing.T) {
 			files: map[string]string{"docs/api.md": "[gone](gone.md)"},
 			want:  []string{"docs/api.md: dead link gone.md"},
 		},
+		"nothing in a template for another place": {
+			files: map[string]string{"internal/config/configuration.md": "[gone](gone.md)"},
+		},
 		"a link to a heading that is not there": {
 			files: map[string]string{"docs/api.md": "# Here\n[x](#there)"},
 			want:  []string{"docs/api.md: dead link #there"},
