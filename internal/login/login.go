@@ -98,9 +98,19 @@ type Limiter interface {
 // Failures counts failed tries of an account since its last success. The count
 // is never refilled by time, because Mattermost's own lock is not either.
 type Failures interface {
-	// Begin takes one of ceiling tries, or reports that there is none left.
-	Begin(account string, ceiling int) bool
-	// Release gives back a try that did not count; Clear forgets the account's.
-	Release(account string)
+	// Begin takes one of ceiling tries, or reports that there is none left. end
+	// must be called once, with what became of the try.
+	Begin(account string, ceiling int) (end func(Verdict), ok bool)
+	// Clear forgets the account's failures.
 	Clear(account string)
 }
+
+// Verdict is what became of a try.
+type Verdict int
+
+// Counted is the zero value: what Mattermost may have counted stays counted.
+const (
+	Counted Verdict = iota
+	NotCounted
+	Succeeded
+)

@@ -2,6 +2,8 @@ package login
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -43,9 +45,12 @@ func (g *gate) enter(ctx context.Context, patience time.Duration) (leave func(),
 	case <-timer.C:
 		return nil, newBusy()
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, fmt.Errorf("%w: %w", errLeftQueue, context.Cause(ctx))
 	}
 }
+
+// errLeftQueue: the client left before Mattermost was asked.
+var errLeftQueue = errors.New("left while waiting")
 
 // newBusy spreads the retries of those who were turned away together.
 func newBusy() *Busy {

@@ -88,11 +88,12 @@ func (s *Service) withPassword(ctx context.Context, a Attempt) (Session, error) 
 	if err != nil {
 		return Session{}, &Denied{AttemptsLeft: decision.Remaining, cause: fmt.Errorf("%w: no such account", ErrRefused)}
 	}
-	if !s.Failures.Begin(account, s.ceiling(known)) {
+	end, ok := s.Failures.Begin(account, s.ceiling(known))
+	if !ok {
 		return Session{}, &Denied{AttemptsLeft: decision.Remaining, cause: errGuarded}
 	}
 	session, err := s.ask(ctx, email.Address(account), a)
-	s.settle(account, err)
+	end(verdictOn(err))
 	if err != nil {
 		return Session{}, denied(err, decision.Remaining)
 	}
@@ -152,18 +153,21 @@ func (s *Service) ask(ctx context.Context, account email.Address, a Attempt) (Se
 	return session, err
 }
 
-// settle keeps or gives back the try that was taken. What Mattermost may have
-// counted is kept: a wrong guess at its count would lead to its lock.
-func (s *Service) settle(account string, err error) {
+// verdictOn says whether a try counts towards the lock. What Mattermost may have
+// counted does: a wrong guess at its count would lead to its lock.
+func verdictOn(err error) Verdict {
 	var (
 		refusal *Refusal
 		busy    *Busy
 	)
 	switch {
 	case err == nil:
-		s.Failures.Clear(account)
-	case errors.As(err, &refusal) && !refusal.Counted, errors.As(err, &busy), upstream.NotAsked(err):
-		s.Failures.Release(account)
+		return Succeeded
+	case errors.As(err, &refusal) && !refusal.Counted, errors.As(err, &busy),
+		errors.Is(err, errLeftQueue), upstream.NotAsked(err):
+		return NotCounted
+	default:
+		return Counted
 	}
 }
 

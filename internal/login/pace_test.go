@@ -1,0 +1,117 @@
+package login_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"matterpass/internal/email"
+	"matterpass/internal/login"
+)
+
+// slow is a Mattermost that takes a second for every password and notes how
+// many it worked on at once.
+func slow(most *atomic.Int64) *mattermost {
+	var now atomic.Int64
+	return &mattermost{signIn: func(ctx context.Context, account email.Address, _, _ string, _ login.Client) (login.Session, error) {
+		n := now.Add(1)
+		defer now.Add(-1)
+		for {
+			old := most.Load()
+			if n <= old || most.CompareAndSwap(old, n) {
+				break
+			}
+		}
+		time.Sleep(time.Second)
+		return login.Session{Token: token, User: login.User{ID: userID, Email: account}}, ctx.Err()
+	}}
+}
+
+func TestSignInsArePacedQueuedAndShed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var most atomic.Int64
+		m := slow(&most)
+		service := newService(m, func(o *login.Options) { o.Concurrency, o.Queue, o.Patience = 2, 3, time.Hour })
+		results := make(chan error, 10)
+		for range 10 {
+			go func() {
+				_, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "right"))
+				results <- err
+			}()
+		}
+		synctest.Wait()
+		if got := service.Waiting(); got != 3 {
+			t.Errorf("%d wait, want 3", got)
+		}
+		var signedIn, busy int
+		for range 10 {
+			var b *login.Busy
+			switch err := <-results; {
+			case err == nil:
+				signedIn++
+			case errors.As(err, &b) && b.RetryAfter >= time.Second && b.RetryAfter <= 5*time.Second && b.Error() != "":
+				busy++
+			default:
+				t.Errorf("got %v", err)
+			}
+		}
+		if signedIn != 5 || busy != 5 || most.Load() != 2 || service.Waiting() != 0 {
+			t.Errorf("%d signed in, %d busy, %d at once, %d still wait; want 5, 5, 2, 0", signedIn, busy, most.Load(), service.Waiting())
+		}
+	})
+}
+
+func TestPatienceInTheQueueEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var most atomic.Int64
+		service := newService(slow(&most), func(o *login.Options) { o.Concurrency, o.Patience = 1, 100*time.Millisecond })
+		go func() { _, _ = service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "right")) }()
+		synctest.Wait()
+		start := time.Now()
+		_, err := service.WithPassword(t.Context(), attempt(t, "dana@erp.test", "right"))
+		var busy *login.Busy
+		if !errors.As(err, &busy) || time.Since(start) != 100*time.Millisecond {
+			t.Errorf("got %v after %s", err, time.Since(start))
+		}
+		time.Sleep(2 * time.Second) // the first one ends
+	})
+}
+
+func TestLeavingTheQueueCountsAsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var most atomic.Int64
+		m := slow(&most)
+		counted := newFailures()
+		service := newService(m, func(o *login.Options) { o.Concurrency, o.Failures = 1, counted })
+		go func() { _, _ = service.WithPassword(t.Context(), attempt(t, "dana@erp.test", "right")) }()
+		synctest.Wait()
+		for range 10 {
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() { synctest.Wait(); cancel() }()
+			_, err := service.WithPassword(ctx, attempt(t, "demo@erp.test", "right"))
+			if !errors.Is(err, context.Canceled) {
+				t.Fatalf("got %v", err)
+			}
+		}
+		time.Sleep(2 * time.Second)
+		if _, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "right")); err != nil {
+			t.Errorf("after ten who left the queue: %v", err)
+		}
+	})
+}
+
+func BenchmarkAddedToMattermostsOwnTime(b *testing.B) {
+	m := &mattermost{}
+	service := newService(m)
+	name, _ := login.EmailName("demo@erp.test")
+	a := login.Attempt{Name: name, Password: "right", Client: login.Client{Addr: netip.MustParseAddr("192.0.2.1")}}
+	for b.Loop() {
+		if _, err := service.WithPassword(b.Context(), a); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

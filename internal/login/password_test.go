@@ -1,0 +1,547 @@
+package login_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"matterpass/internal/email"
+	"matterpass/internal/limit"
+	"matterpass/internal/login"
+	"matterpass/internal/upstream"
+)
+
+const (
+	token    = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
+	oldToken = "bbbbbbbbbbbbbbbbbbbbbbbbbb"
+	userID   = "cccccccccccccccccccccccccc"
+)
+
+var (
+	errWrong   = &login.Refusal{Reason: "invalid_credentials", Counted: true}
+	errNoCode  = &login.Refusal{Reason: "mfa", NeedsCode: true}
+	errBadCode = &login.Refusal{Reason: "bad_code", NeedsCode: true, Counted: true}
+	errLocked  = &login.Refusal{Reason: "too_many"}
+)
+
+// mattermost is what the service asks, as functions.
+type mattermost struct {
+	signIn    func(ctx context.Context, account email.Address, password, code string, from login.Client) (login.Session, error)
+	find      func(ctx context.Context, token, csrf string) (login.Session, error)
+	addressOf func(ctx context.Context, name login.Name) (email.Address, error)
+
+	asked atomic.Int64
+	mu    sync.Mutex
+	ended []string
+}
+
+func (m *mattermost) SignIn(ctx context.Context, account email.Address, password, code string, from login.Client) (login.Session, error) {
+	m.asked.Add(1)
+	if m.signIn != nil {
+		return m.signIn(ctx, account, password, code, from)
+	}
+	if password != "right" {
+		return login.Session{}, errWrong
+	}
+	return login.Session{User: login.User{ID: userID, Email: account}, Token: token}, nil
+}
+
+func (m *mattermost) Find(ctx context.Context, token, csrf string) (login.Session, error) {
+	return m.find(ctx, token, csrf)
+}
+
+func (m *mattermost) End(_ context.Context, token string) error    { return m.end(token) }
+func (m *mattermost) EndAll(_ context.Context, token string) error { return m.end("all of " + token) }
+
+func (m *mattermost) end(what string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended = append(m.ended, what)
+	return nil
+}
+
+func (m *mattermost) AddressOf(ctx context.Context, name login.Name) (email.Address, error) {
+	return m.addressOf(ctx, name)
+}
+
+// failures adapts the real count to the port.
+type failures struct {
+	counts *limit.Failures
+	hasher limit.Hasher
+}
+
+func (f failures) Begin(account string, ceiling int) (func(login.Verdict), bool) {
+	key := f.hasher.Key("failures", account)
+	return func(v login.Verdict) {
+		switch v {
+		case login.Succeeded:
+			f.counts.Succeed(key)
+		case login.NotCounted:
+			f.counts.Release(key)
+		default:
+			f.counts.Fail(key)
+		}
+	}, f.counts.Begin(key, ceiling)
+}
+
+func (f failures) Clear(account string) { f.counts.Clear(f.hasher.Key("failures", account)) }
+
+type allow func(account, device string, from netip.Addr) login.Decision
+
+func (f allow) Allow(account, device string, from netip.Addr) login.Decision {
+	return f(account, device, from)
+}
+
+func always(string, string, netip.Addr) login.Decision {
+	return login.Decision{OK: true, Limit: 5, Remaining: 4}
+}
+
+func newFailures() failures {
+	return failures{limit.NewFailures(0), limit.NewHasher([]byte("test"))}
+}
+
+func newService(m *mattermost, change ...func(*login.Options)) *login.Service {
+	o := login.Options{
+		Passwords: m, Sessions: m, Limiter: allow(always), Failures: newFailures(),
+		Devices: login.NewDevices(login.DeviceKey{ID: "k1", Secret: []byte("secret")}),
+		Floor:   time.Nanosecond,
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return login.New(o)
+}
+
+func attempt(t *testing.T, address, password string) login.Attempt {
+	t.Helper()
+	name, err := login.EmailName(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return login.Attempt{Name: name, Password: password, Client: login.Client{Addr: netip.MustParseAddr("192.0.2.1")}}
+}
+
+func TestRightPasswordOpensASession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &mattermost{}
+		session, err := newService(m).WithPassword(t.Context(), attempt(t, "Demo@erp.test", "right"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := login.Session{User: login.User{ID: userID, Email: "demo@erp.test"}, Token: token, Device: session.Device}
+		if diff := cmp.Diff(want, session); diff != "" {
+			t.Error(diff)
+		}
+		if session.Device == "" {
+			t.Error("the browser got no device value")
+		}
+	})
+}
+
+func TestPasswordReachesMattermostUnchanged(t *testing.T) {
+	for _, password := range []string{" leading", "trailing ", "ünïcode🔑", "tab\there", "line\r\nbreak", string(make([]byte, 0)) + "x"} {
+		synctest.Test(t, func(t *testing.T) {
+			var got string
+			m := &mattermost{signIn: func(_ context.Context, _ email.Address, password, _ string, _ login.Client) (login.Session, error) {
+				got = password
+				return login.Session{}, errWrong
+			}}
+			_, _ = newService(m).WithPassword(t.Context(), attempt(t, "demo@erp.test", password))
+			if got != password {
+				t.Errorf("sent %q, Mattermost got %q", password, got)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeAPasswordIsNotSent(t *testing.T) {
+	cases := map[string]func(*login.Attempt){
+		"no name":           func(a *login.Attempt) { a.Name = login.Name{} },
+		"no password":       func(a *login.Attempt) { a.Password = "" },
+		"73 bytes":          func(a *login.Attempt) { a.Password = string(slices.Repeat([]byte("x"), 73)) },
+		"NUL":               func(a *login.Attempt) { a.Password = "a\x00b" },
+		"not UTF-8":         func(a *login.Attempt) { a.Password = "\xff" },
+		"code with letters": func(a *login.Attempt) { a.Code = "12345x" },
+		"long code":         func(a *login.Attempt) { a.Code = "12345678901234567" },
+	}
+	for name, change := range cases {
+		t.Run(name, func(t *testing.T) {
+			m := &mattermost{}
+			a := attempt(t, "demo@erp.test", "right")
+			change(&a)
+			_, err := newService(m).WithPassword(t.Context(), a)
+			var invalid *login.Invalid
+			if !errors.As(err, &invalid) || invalid.Field == "" || invalid.Error() == "" {
+				t.Errorf("got %v, want an *Invalid with a field", err)
+			}
+			if m.asked.Load() != 0 {
+				t.Error("Mattermost was asked")
+			}
+		})
+	}
+}
+
+func TestRefusalsLookAndTakeAlike(t *testing.T) {
+	reasons := map[string]struct {
+		answer error
+		took   time.Duration
+	}{
+		"unknown": {errWrong, 2 * time.Millisecond},
+		"wrong":   {errWrong, 180 * time.Millisecond},
+		"locked":  {errLocked, time.Millisecond},
+	}
+	for name, reason := range reasons {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := &mattermost{signIn: func(context.Context, email.Address, string, string, login.Client) (login.Session, error) {
+					time.Sleep(reason.took)
+					return login.Session{}, reason.answer
+				}}
+				service := newService(m, func(o *login.Options) { o.Floor = 250 * time.Millisecond })
+				start := time.Now()
+				_, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "wrong"))
+				var denied *login.Denied
+				if !errors.As(err, &denied) || !errors.Is(err, login.ErrRefused) || denied.AttemptsLeft != 4 || denied.CodeWasWrong {
+					t.Errorf("got %v", err)
+				}
+				if took := time.Since(start); took < 250*time.Millisecond || took > 340*time.Millisecond {
+					t.Errorf("took %s, want the floor of 250 ms and up to 85 ms", took)
+				}
+			})
+		})
+	}
+}
+
+func TestFloorFollowsASlowMattermost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := true
+		m := &mattermost{signIn: func(context.Context, email.Address, string, string, login.Client) (login.Session, error) {
+			if slow {
+				time.Sleep(1200 * time.Millisecond)
+			}
+			return login.Session{}, errWrong
+		}}
+		service := newService(m)
+		_, _ = service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "wrong"))
+		slow = false
+		start := time.Now()
+		_, _ = service.WithPassword(t.Context(), attempt(t, "dana@erp.test", "wrong"))
+		if took := time.Since(start); took < 1200*time.Millisecond {
+			t.Errorf("a quick refusal took %s although recent ones took 1.2 s", took)
+		}
+	})
+}
+
+func TestClientThatLeftIsNotHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		m := &mattermost{signIn: func(context.Context, email.Address, string, string, login.Client) (login.Session, error) {
+			cancel()
+			return login.Session{}, errWrong
+		}}
+		start := time.Now()
+		_, _ = newService(m, func(o *login.Options) { o.Floor = time.Hour }).WithPassword(ctx, attempt(t, "demo@erp.test", "wrong"))
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("waited %s for nobody", took)
+		}
+	})
+}
+
+func TestSixthTryOfAMinuteIsLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &mattermost{}
+		service := newService(m, withBuckets)
+		for range 5 {
+			if _, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "wrong")); !errors.Is(err, login.ErrRefused) {
+				t.Fatalf("got %v", err)
+			}
+		}
+		_, err := service.WithPassword(t.Context(), attempt(t, "DEMO@erp.test", "right"))
+		var limited *login.Limited
+		if !errors.As(err, &limited) || limited.Decision.RetryAfter <= 0 || limited.Error() == "" {
+			t.Errorf("got %v, want *Limited with a time to come back", err)
+		}
+		if got := m.asked.Load(); got != 5 {
+			t.Errorf("Mattermost was asked %d times", got)
+		}
+	})
+}
+
+// withBuckets puts the real limiter in: five a minute per account, a bucket of
+// its own for a known device.
+func withBuckets(o *login.Options) {
+	hasher := limit.NewHasher([]byte("test"))
+	buckets := limit.New(limit.Options{Tokens: 5, Per: time.Minute})
+	o.Limiter = allow(func(account, device string, from netip.Addr) login.Decision {
+		d := buckets.Allow(hasher.Key("login", account, device), hasher.Key("network", from.String()))
+		return login.Decision{OK: d.OK, Limit: d.Limit, Remaining: d.Remaining, RetryAfter: d.RetryAfter, Reset: d.Reset}
+	})
+}
+
+func TestParallelGuessesNeverExceedTheBucket(t *testing.T) {
+	m := &mattermost{}
+	service := newService(m, withBuckets, func(o *login.Options) { o.Queue = 1000 })
+	var wg sync.WaitGroup
+	for range 200 {
+		wg.Go(func() { _, _ = service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "wrong")) })
+	}
+	wg.Wait()
+	if got := m.asked.Load(); got != 5 {
+		t.Errorf("Mattermost was asked %d times, want 5", got)
+	}
+}
+
+func TestPatientStrangersNeverLockAnAccountAndItsOwnerGetsIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &mattermost{}
+		service := newService(m, withBuckets)
+		owner, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "right"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.asked.Store(0)
+		for range 30 * 6 { // a guess every ten seconds for half an hour
+			time.Sleep(10 * time.Second)
+			_, _ = service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "wrong"))
+		}
+		if got := m.asked.Load(); got > 6 {
+			t.Errorf("strangers reached Mattermost %d times; its lock is at 10", got)
+		}
+		time.Sleep(time.Minute) // their bucket is full again, the guard is not lifted
+		if _, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "right")); !errors.Is(err, login.ErrRefused) {
+			t.Errorf("a stranger with the right password got %v, want a refusal", err)
+		}
+		known := attempt(t, "demo@erp.test", "right")
+		known.Device = owner.Device
+		if _, err := service.WithPassword(t.Context(), known); err != nil {
+			t.Errorf("the owner on a known browser got %v", err)
+		}
+		if _, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "right")); err != nil {
+			t.Errorf("after the success the account is still guarded: %v", err)
+		}
+	})
+}
+
+func TestKnownDevicesStopOneShortOfTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &mattermost{}
+		service := newService(m)
+		owner, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "right"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.asked.Store(0)
+		known := attempt(t, "demo@erp.test", "wrong")
+		known.Device = owner.Device
+		for range 40 {
+			_, _ = service.WithPassword(t.Context(), known)
+		}
+		if got := m.asked.Load(); got != 9 {
+			t.Errorf("Mattermost was asked %d times, want 9", got)
+		}
+		if err := service.ClearFailures(t.Context(), known.Name); err != nil {
+			t.Fatal(err)
+		}
+		known.Password = "right"
+		if _, err := service.WithPassword(t.Context(), known); err != nil {
+			t.Errorf("after an administrator cleared the count: %v", err)
+		}
+	})
+}
+
+func TestALowLimitOfMattermostIsRespected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &mattermost{}
+		service := newService(m, func(o *login.Options) { o.MaxAttempts = func() int { return 3 } })
+		for range 10 {
+			_, _ = service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "wrong"))
+		}
+		if got := m.asked.Load(); got != 1 {
+			t.Errorf("asked %d times of 3", got)
+		}
+	})
+}
+
+func TestOnlyWhatMattermostCountsIsCounted(t *testing.T) {
+	cases := map[string]struct {
+		answer error
+		asked  int64
+	}{
+		"wrong password":     {errWrong, 6},
+		"wrong code":         {errBadCode, 6},
+		"code missing":       {errNoCode, 20},
+		"locked":             {errLocked, 20},
+		"unavailable":        {fmt.Errorf("sign in: %w", upstream.ErrUnavailable), 20},
+		"throttled":          {&upstream.Throttled{RetryAfter: time.Second}, 20},
+		"timeout may count":  {upstream.ErrTimeout, 6},
+		"nonsense may count": {upstream.ErrInvalid, 6},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := &mattermost{signIn: func(context.Context, email.Address, string, string, login.Client) (login.Session, error) {
+					return login.Session{}, c.answer
+				}}
+				service := newService(m)
+				for range 20 {
+					_, _ = service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "any"))
+				}
+				if got := m.asked.Load(); got != c.asked {
+					t.Errorf("Mattermost was asked %d times of 20, want %d", got, c.asked)
+				}
+			})
+		})
+	}
+}
+
+func TestCodeIsAskedForOnlyAfterARightPassword(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer error
+		wrong  bool
+	}{"missing": {errNoCode, false}, "wrong": {errBadCode, true}} {
+		t.Run(name, func(t *testing.T) {
+			m := &mattermost{signIn: func(context.Context, email.Address, string, string, login.Client) (login.Session, error) {
+				return login.Session{}, c.answer
+			}}
+			_, err := newService(m).WithPassword(t.Context(), attempt(t, "demo@erp.test", "right"))
+			var denied *login.Denied
+			if !errors.Is(err, login.ErrMFARequired) || errors.Is(err, login.ErrRefused) || !errors.As(err, &denied) || denied.CodeWasWrong != c.wrong {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestAnotherNameIsNoSecondBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &mattermost{addressOf: func(_ context.Context, name login.Name) (email.Address, error) {
+			if name.Value == "demo" || name.Value == userID {
+				return "demo@erp.test", nil
+			}
+			return "", login.ErrUnknown
+		}}
+		service := newService(m, withBuckets, func(o *login.Options) { o.Accounts = m })
+		byUsername, _ := login.LoginName("Demo")
+		byID, _ := login.IDName(userID)
+		byEmail, _ := login.LoginName("DEMO@erp.test")
+		for range 4 {
+			for _, name := range []login.Name{byUsername, byID, byEmail} {
+				_, _ = service.WithPassword(t.Context(), login.Attempt{Name: name, Password: "wrong"})
+			}
+		}
+		if got := m.asked.Load(); got != 5 {
+			t.Errorf("three names got %d tries, want 5", got)
+		}
+	})
+}
+
+func TestUnknownUsernameIsRefusedAndLimitedLikeAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &mattermost{addressOf: func(context.Context, login.Name) (email.Address, error) { return "", login.ErrUnknown }}
+		service := newService(m, withBuckets, func(o *login.Options) { o.Accounts = m })
+		name, _ := login.LoginName("nobody")
+		var refused, limited int
+		for range 7 {
+			_, err := service.WithPassword(t.Context(), login.Attempt{Name: name, Password: "x"})
+			var l *login.Limited
+			switch {
+			case errors.Is(err, login.ErrRefused):
+				refused++
+			case errors.As(err, &l):
+				limited++
+			}
+		}
+		if refused != 5 || limited != 2 || m.asked.Load() != 0 {
+			t.Errorf("refused %d, limited %d, asked %d; want 5, 2, 0", refused, limited, m.asked.Load())
+		}
+	})
+}
+
+func TestWithoutADirectoryOnlyAddressesNameAccounts(t *testing.T) {
+	m := &mattermost{}
+	name, _ := login.LoginName("demo")
+	if _, err := newService(m).WithPassword(t.Context(), login.Attempt{Name: name, Password: "right"}); !errors.Is(err, login.ErrRefused) {
+		t.Errorf("got %v", err)
+	}
+	if m.asked.Load() != 0 {
+		t.Error("a name that may be a second budget reached Mattermost")
+	}
+}
+
+func TestDirectoryThatFailsIsNotARefusal(t *testing.T) {
+	m := &mattermost{addressOf: func(context.Context, login.Name) (email.Address, error) { return "", upstream.ErrUnavailable }}
+	name, _ := login.LoginName("demo")
+	service := newService(m, func(o *login.Options) { o.Accounts = m })
+	if _, err := service.WithPassword(t.Context(), login.Attempt{Name: name, Password: "right"}); !errors.Is(err, upstream.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if err := service.ClearFailures(t.Context(), name); !errors.Is(err, upstream.ErrUnavailable) {
+		t.Errorf("ClearFailures got %v", err)
+	}
+}
+
+func TestSignInReplacesTheBrowsersSession(t *testing.T) {
+	m := &mattermost{}
+	a := attempt(t, "demo@erp.test", "right")
+	a.Previous = oldToken
+	if _, err := newService(m).WithPassword(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{oldToken}, m.ended); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSessionForAClientThatLeftIsRevoked(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m := &mattermost{}
+	m.signIn = func(_ context.Context, account email.Address, _, _ string, _ login.Client) (login.Session, error) {
+		cancel()
+		return login.Session{Token: token, User: login.User{ID: userID, Email: account}}, nil
+	}
+	a := attempt(t, "demo@erp.test", "right")
+	a.Previous = oldToken
+	if _, err := newService(m).WithPassword(ctx, a); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff([]string{token}, m.ended); diff != "" {
+		t.Errorf("the new session must end, the old one must stay: %s", diff)
+	}
+}
+
+func TestEveryDecisionIsToldOnceInAKnownWord(t *testing.T) {
+	answers := []error{nil, errWrong, errNoCode, upstream.ErrUnavailable, upstream.ErrTimeout, upstream.ErrInvalid,
+		&upstream.Throttled{RetryAfter: time.Second}, &login.Busy{}, context.Canceled, errors.New("other")}
+	words := map[string]bool{}
+	for _, answer := range answers {
+		synctest.Test(t, func(t *testing.T) {
+			var told []login.Outcome
+			m := &mattermost{signIn: func(_ context.Context, account email.Address, _, _ string, _ login.Client) (login.Session, error) {
+				return login.Session{Token: token, User: login.User{ID: userID, Email: account}}, answer
+			}}
+			service := newService(m, func(o *login.Options) {
+				o.Decided = func(_ context.Context, outcome login.Outcome) { told = append(told, outcome) }
+			})
+			_, _ = service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "x"))
+			if len(told) != 1 || told[0].Account != "demo@erp.test" || !slices.Contains(login.Results(), told[0].Result) {
+				t.Fatalf("told %+v", told)
+			}
+			if (told[0].UserID != "") != (answer == nil) {
+				t.Errorf("user id %q for %v", told[0].UserID, answer)
+			}
+			words[told[0].Result] = true
+		})
+	}
+	if len(words) != len(answers) {
+		t.Errorf("%d answers got %d words: %v", len(answers), len(words), words)
+	}
+}
