@@ -25,7 +25,9 @@ func SignOut(h http.Header) { h.Set(signOut, "1") }
 func Middleware(policy func(*http.Request) Policy) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(&writer{ResponseWriter: w, request: r, policy: policy(r)}, r)
+			shaping := &writer{ResponseWriter: w, request: r, policy: policy(r)}
+			next.ServeHTTP(shaping, r)
+			shaping.finish(http.StatusOK) // a handler that wrote nothing
 		})
 	}
 }

@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"sync/atomic"
 	"testing"
@@ -37,9 +38,9 @@ func TestSignInsArePacedQueuedAndShed(t *testing.T) {
 		m := slow(&most)
 		service := newService(m, func(o *login.Options) { o.Concurrency, o.Queue, o.Patience = 2, 3, time.Hour })
 		results := make(chan error, 10)
-		for range 10 {
+		for i := range 10 {
 			go func() {
-				_, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "right"))
+				_, err := service.WithPassword(t.Context(), attempt(t, fmt.Sprintf("u%d@erp.test", i), "right"))
 				results <- err
 			}()
 		}
