@@ -14,7 +14,7 @@ import (
 	"slices"
 )
 
-// Any, as an allowed folder, stands for every folder of the module.
+// Any stands, as an allowed folder, for every folder of the module.
 const Any = "*"
 
 // Rules is what a repository promises about its own Go code.

@@ -56,15 +56,20 @@ func House() Rules {
 
 			"internal/archtest": {},
 		},
-		Fences: []Fence{
-			{Import: mattermost, Only: []string{"internal/mattermost", "internal/simulator", "cmd/matterpass-plugin"}},
-			{Import: envconfig, Only: []string{"internal/config"}},
-			{Import: chi + "/middleware", Only: []string{"internal/httpapi", "internal/server", "internal/middleware"}},
-			{Import: chi, Only: []string{"internal/httpapi", "internal/server"}},
-			{Import: "net/http/pprof", Only: []string{"internal/server", "cmd/matterpass"}},
-			{Import: "net/http", Never: []string{"internal/login", "internal/provision"}},
-			{Import: "log", Never: domain},
-			{Import: zerolog, Never: domain},
-		},
+		Fences: fences(domain),
+	}
+}
+
+// fences keep libraries where they belong, and the domain free of HTTP and logs.
+func fences(domain []string) []Fence {
+	return []Fence{
+		{Import: mattermost, Only: []string{"internal/mattermost", "internal/simulator", "cmd/matterpass-plugin"}},
+		{Import: envconfig, Only: []string{"internal/config"}},
+		{Import: chi + "/middleware", Only: []string{"internal/httpapi", "internal/server", "internal/middleware"}},
+		{Import: chi, Only: []string{"internal/httpapi", "internal/server"}},
+		{Import: "net/http/pprof", Only: []string{"internal/server", "cmd/matterpass"}},
+		{Import: "net/http", Never: []string{"internal/login", "internal/provision"}},
+		{Import: "log", Never: domain},
+		{Import: zerolog, Never: domain},
 	}
 }
