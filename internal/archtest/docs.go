@@ -11,17 +11,21 @@ import (
 // readmeLines is how long a README may be before it stops being read.
 const readmeLines = 150
 
+// transcripts is where the recorded exchanges lie that the facts refer to.
+const transcripts = "internal/simulator/testdata/transcripts"
+
 var (
 	link     = regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	fence    = regexp.MustCompile("(?ms)^ *```.*?^ *```")
 	heading  = regexp.MustCompile(`(?m)^#+ +(.+)$`)
 	notInID  = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 	citation = regexp.MustCompile(`docs/(mattermost|webapp)\.md ([A-I]\d+b?)\b`)
+	recorded = regexp.MustCompile("`\\[([a-zA-Z][^\\]`]*)\\]`")
 	direct   = regexp.MustCompile(`(?m)^(?:require )?\s*([\w.~-]+\.[\w./~-]+) v\S+$`)
 )
 
 // CheckDocs holds the documents against the repository: links lead somewhere,
-// cited facts exist, every direct module is explained, and the README is short.
+// cited facts and recordings exist, every direct module is explained, and the README is short.
 func CheckDocs(repo fs.FS) ([]Finding, error) {
 	var found []Finding
 	err := eachText(repo, func(name, text string) {
@@ -32,6 +36,9 @@ func CheckDocs(repo fs.FS) ([]Finding, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	for _, facts := range []string{"docs/mattermost.md", "docs/webapp.md"} {
+		found = append(found, checkRecordings(repo, facts)...)
 	}
 	found = append(found, checkModules(repo)...)
 	if n := strings.Count(readText(repo, "README.md"), "\n"); n >= readmeLines {
@@ -93,6 +100,19 @@ func checkCitations(repo fs.FS, name, text string) []Finding {
 		cited, number := "docs/"+match[1]+".md", match[2]
 		if !strings.Contains(readText(repo, cited), "\n- **"+number+"** ") {
 			found = append(found, Finding{name, "cites " + match[0] + ", which is no fact there"})
+		}
+	}
+	return found
+}
+
+// checkRecordings looks for the transcripts that a fact names, patterns too.
+func checkRecordings(repo fs.FS, facts string) []Finding {
+	var found []Finding
+	for _, match := range recorded.FindAllStringSubmatch(readText(repo, facts), -1) {
+		for name := range strings.SplitSeq(match[1], ", ") {
+			if files, err := fs.Glob(repo, path.Join(transcripts, name+".json")); err != nil || len(files) == 0 {
+				found = append(found, Finding{facts, "no recording " + name})
+			}
 		}
 	}
 	return found

@@ -66,6 +66,13 @@ func TestCheckDocsFinds(t *testing.T) {
 			files: map[string]string{"a.go": "// docs/mattermost.md A" + "99", "docs/mattermost.md": "# Facts\n- **A9** yes\n"},
 			want:  []string{"a.go: cites docs/mattermost.md A" + "99, which is no fact there"},
 		},
+		"a fact whose recording is not there": {
+			files: map[string]string{
+				"docs/mattermost.md": "- **A1** Cookies `[login-a, login-*, gone]` `[]` `[Optional]string`.\n",
+				"internal/simulator/testdata/transcripts/login-a.json": "{}",
+			},
+			want: []string{"docs/mattermost.md: no recording gone"},
+		},
 		"a module nobody explains": {
 			files: map[string]string{
 				"go.mod":               "module house\n\nrequire (\n\texample.test/a v1.0.0\n\texample.test/b/v2 v2.1.0\n\texample.test/c v1.0.0 // indirect\n)\n",
