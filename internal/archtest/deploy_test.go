@@ -92,3 +92,20 @@ func read(t *testing.T, name string) string {
 	}
 	return string(text)
 }
+
+// A route that a front does not know would be Mattermost's 404 with GATEWAY=off.
+func TestEveryRouteIsInTheFrontsAndTheAPIDocument(t *testing.T) {
+	routes := regexp.MustCompile(`"(/[^"]+)", (?:browser|backend|anybody),`).FindAllStringSubmatch(read(t, "internal/httpapi/routes.go"), -1)
+	if len(routes) < 5 {
+		t.Fatalf("%d routes found in routes.go: has its shape changed?", len(routes))
+	}
+	for _, name := range []string{"deploy/Caddyfile.beside", "deploy/nginx.beside.conf", "docs/api.md"} {
+		text := read(t, name)
+		for _, route := range routes {
+			whole := regexp.MustCompile(regexp.QuoteMeta(route[1]) + `[\s` + "`" + `?#]`)
+			if !whole.MatchString(text) {
+				t.Errorf("%s does not have %s", name, route[1])
+			}
+		}
+	}
+}
