@@ -1,0 +1,132 @@
+// Package config turns the environment into one typed value, and refuses to
+// start a program that is set up wrongly: it reports every problem of one run
+// together, each with the variable, what is wrong and what to do.
+//
+// It is the only reader of the environment. A value is never corrected and a
+// bad one never becomes the default. No secret can be printed: not by a Config,
+// not by an error, not by a document made from it.
+//
+// The package knows what the variables may say and nothing of who uses them:
+// cmd hands the values on.
+package config
+
+import (
+	"os"
+	"time"
+)
+
+// Config is everything an operator can set, group by group. Load makes it.
+type Config struct {
+	Server     `title:"Server"`
+	Addresses  `title:"Addresses and networks"`
+	Mattermost `title:"Mattermost"`
+	Cookies    `title:"Cookies"`
+	Keys       `title:"Keys"`
+	Limits     `title:"Limits"`
+	Logging    `title:"Logging"`
+
+	// Platform is the hosting platform that was recognised, "" for none.
+	Platform string `ignored:"true"`
+	// Warnings are sentences for the log: nothing in them keeps the program from
+	// starting, and none holds a secret.
+	Warnings []string `ignored:"true"`
+	// AdminTokens hands out MM_ADMIN_TOKEN, and follows its file when it comes
+	// from one. Never nil after Load.
+	AdminTokens *TokenSource `ignored:"true"`
+
+	sources map[string]string
+}
+
+// Server is the process itself: where it runs, listens and how it stops.
+type Server struct {
+	Environment   Environment   `envconfig:"APP_ENV" alias:"NODE_ENV" default:"development" unset:"production on a recognised platform, else development" example:"production" local:"development" desc:"What kind of installation this is: development, staging or production. Staging follows production's rules."`
+	HTTPAddr      Addr          `envconfig:"HTTP_ADDR" default:":8080" desc:"Listen address. On a recognised platform its PORT wins."`
+	AdminAddr     Addr          `envconfig:"ADMIN_ADDR" default:"127.0.0.1:9090" empty:"off" note:"Never make it public. Beyond the loopback interface it needs an API key with the scope admin." desc:"Listen address of metrics, profiles and administration. Set and empty turns it off."`
+	Profiles      Switch        `envconfig:"ADMIN_PPROF" default:"off" desc:"on: the admin listener also serves /debug/pprof."`
+	TLSCertFile   string        `envconfig:"TLS_CERT_FILE" example:"/etc/matterpass/tls.crt" desc:"Certificate chain (PEM) to serve HTTPS with. Needs TLS_KEY_FILE."`
+	TLSKeyFile    string        `envconfig:"TLS_KEY_FILE" example:"/etc/matterpass/tls.key" note:"Readable by Matterpass alone." desc:"Private key (PEM) of TLS_CERT_FILE."`
+	DrainDelay    time.Duration `envconfig:"DRAIN_DELAY" default:"0s" production:"5s" min:"0s" max:"5m" desc:"How long /readyz answers 503 before the listener closes, so that load balancers notice."`
+	ShutdownGrace time.Duration `envconfig:"SHUTDOWN_GRACE" default:"20s" min:"1s" max:"10m" desc:"How long requests under way may take to finish after that."`
+}
+
+// Addresses says who is reached where, and from where.
+type Addresses struct {
+	PublicURL      Origin  `envconfig:"PUBLIC_URL" development:"http://localhost:8080" unset:"the platform's public host, where it names one" example:"https://chat.example.com" local:"http://localhost:8080" note:"Production refuses http, unless COOKIE_SECURE=never is set on purpose." desc:"How browsers reach Matterpass: scheme, host and port, nothing behind it."`
+	Gateway        Switch  `envconfig:"GATEWAY" default:"on" desc:"on: Matterpass stands in front of Mattermost. off: a proxy of your own sends Matterpass's paths here and the rest to Mattermost."`
+	AllowedOrigins Origins `envconfig:"ALLOWED_ORIGINS" development:"http://localhost:8090" example:"https://erp.example.com,https://portal.example.com" local:"http://localhost:8090" note:"These pages may sign users in and frame the chat. There are no wildcards." desc:"The origins of the pages that embed the chat, exact, comma-separated. Required in production."`
+	TrustedProxies CIDRs   `envconfig:"TRUSTED_PROXIES" unset:"none" example:"10.0.0.0/8" note:"Whoever is in these networks may say who the client is." desc:"Networks of the proxies in front of Matterpass whose X-Forwarded headers are believed."`
+	AdminCIDRs     CIDRs   `envconfig:"ADMIN_CIDRS" unset:"any" example:"10.20.0.0/16" desc:"Networks from which the ERP back end's calls are accepted."`
+}
+
+// Mattermost is the server behind, and how it is treated.
+type Mattermost struct {
+	BaseURL          Origin        `envconfig:"MM_BASE_URL" unset:"none, it is required" example:"http://mattermost:8065" local:"http://localhost:8065" desc:"How Matterpass reaches Mattermost."`
+	ChatURL          Origin        `envconfig:"MM_PUBLIC_URL" unset:"PUBLIC_URL with GATEWAY=on; required with GATEWAY=off" example:"https://chat.example.com" desc:"How browsers reach Mattermost, on PUBLIC_URL's host."`
+	AdminToken       Secret        `envconfig:"MM_ADMIN_TOKEN" example:"<26 characters>" note:"A personal access token of a system admin. From a file it is reloaded when the file changes." desc:"Lets Matterpass create accounts and sessions."`
+	TeamSlug         TeamSlug      `envconfig:"MM_TEAM_SLUG" alias:"NEXT_PUBLIC_MM_TEAM_SLUG" example:"company" local:"erp" desc:"Team to open and to join: the first part of its addresses."`
+	DefaultChannels  Channels      `envconfig:"MM_DEFAULT_CHANNELS" example:"town-square,orders" local:"town-square" desc:"Channels of that team to join on provisioning; the first one is opened."`
+	DemoPassword     Secret        `envconfig:"MM_DEMO_PASSWORD" alias:"NEXT_PUBLIC_MM_DEMO_PASSWORD" local:"local-only-password" note:"Development only: production refuses to start with it." desc:"Password of the demo account."`
+	Timeout          time.Duration `envconfig:"MM_TIMEOUT" default:"10s" min:"100ms" max:"2m" desc:"Deadline of one call to Mattermost."`
+	LoginConcurrency int           `envconfig:"MM_LOGIN_CONCURRENCY" default:"4" min:"1" max:"256" desc:"Sign-ins sent to Mattermost at the same time. It checks passwords one by one: more does not help."`
+	LoginQueue       int           `envconfig:"MM_LOGIN_QUEUE" default:"64" min:"1" max:"10000" desc:"Sign-ins that may wait for their turn; the rest is answered 503 busy."`
+}
+
+// Cookies overrides what the environment and the scheme would decide.
+type Cookies struct {
+	Domain      Domain   `envconfig:"COOKIE_DOMAIN" unset:"none: the cookies belong to the chat host alone" example:"example.com" note:"Every host below it sees the session." desc:"Domain attribute, for unusual set-ups."`
+	SameSite    SameSite `envconfig:"COOKIE_SAMESITE" default:"auto" desc:"SameSite attribute: auto, lax, strict or none."`
+	Secure      Override `envconfig:"COOKIE_SECURE" default:"auto" note:"never lets sessions travel unencrypted." desc:"Secure attribute: auto, always or never."`
+	Partitioned Override `envconfig:"COOKIE_PARTITIONED" default:"auto" desc:"Partitioned attribute: auto, always or never."`
+}
+
+// Keys are the secrets of Matterpass itself.
+type Keys struct {
+	Secrets KeyRing `envconfig:"SECRET_KEYS" unset:"required in production; else made at start and forgotten" example:"k1:<openssl rand -hex 32>" local:"dev:local-only-not-for-production-0123456789" note:"To rotate, put the new key first and keep the old one until what it signed has expired." desc:"kid:secret,… of which the first one signs. Source of device cookies, key hashes and sealed tokens."`
+	APIKeys APIKeys `envconfig:"API_KEYS" example:"erp:<openssl rand -hex 32>:launch+provision" local:"erp:local-only-not-for-production-0123456789" note:"Give each caller a key of its own and only the scopes it needs. The same id twice is rotation." desc:"id:secret[:scope+scope],… of the ERP back end. Scopes: launch, provision, deactivate, scim, admin; without any: launch and provision."`
+}
+
+// Limits bounds what one caller may do.
+type Limits struct {
+	Login             Rate `envconfig:"RATE_LIMIT_LOGIN" default:"5/1m" desc:"Password sign-ins per e-mail address."`
+	Client            Rate `envconfig:"RATE_LIMIT_CLIENT" default:"1200/1m" desc:"Requests per client address to Matterpass's own endpoints."`
+	Provision         Rate `envconfig:"RATE_LIMIT_PROVISION" default:"600/1m" desc:"Provisioning calls per API key."`
+	PasswordMinLength int  `envconfig:"PASSWORD_MIN_LENGTH" default:"8" min:"8" max:"72" desc:"Shortest password that provisioning sets. Mattermost's own floor is 8."`
+}
+
+// Logging shapes the log.
+type Logging struct {
+	Level  LogLevel  `envconfig:"LOG_LEVEL" default:"info" desc:"Least important level to write: debug, info, warn or error."`
+	Format LogFormat `envconfig:"LOG_FORMAT" unset:"json; console on a terminal" example:"json" local:"console" desc:"json or console."`
+}
+
+// Source is where Load reads from. The zero value is this process: its
+// environment, and .env in its working directory.
+type Source struct {
+	Environ []string // "NAME=value"; the last of a name wins; nil means os.Environ()
+	DotEnv  string   // path of the .env file; "" means ".env", os.DevNull none
+}
+
+// Load reads, decodes and checks the configuration. Its error is a Problems
+// with everything that is wrong; the Config is then of no use but its Warnings.
+func Load(from Source) (Config, error) {
+	if from.Environ == nil {
+		from.Environ = os.Environ()
+	}
+	if from.DotEnv == "" {
+		from.DotEnv = ".env"
+	}
+	l := resolve(from)
+	cfg := l.decode()
+	cfg.Platform, cfg.sources = l.platform.name, l.sources()
+	cfg.AdminTokens = newTokenSource(cfg.AdminToken, l.files["MM_ADMIN_TOKEN"])
+	l.check(&cfg)
+	if cfg.ChatURL == "" && bool(cfg.Gateway) {
+		cfg.ChatURL = cfg.PublicURL
+		cfg.sources["MM_PUBLIC_URL"] = fromDefault
+	}
+	cfg.Warnings = l.warnings
+	return cfg, l.report.err()
+}
+
+// Production reports whether production's rules hold: in production and staging.
+func (c Config) Production() bool { return c.Environment.strict() }

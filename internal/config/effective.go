@@ -1,0 +1,29 @@
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// Setting is one variable as it is in force.
+type Setting struct {
+	Variable string
+	Value    string // "" is not set; secrets are masked
+	Source   string // environment, .env, file, platform or default; with the alias it was set by; "" when not set
+}
+
+// Effective lists what is in force, in the order of docs/configuration.md.
+func (c Config) Effective() []Setting {
+	var all []Setting
+	for _, v := range Describe() {
+		all = append(all, Setting{v.Name, display(v.value(c)), c.sources[v.Name]})
+	}
+	return all
+}
+
+func display(value any) string {
+	if d, ok := value.(time.Duration); ok {
+		return short(d)
+	}
+	return fmt.Sprint(value)
+}
