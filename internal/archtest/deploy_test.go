@@ -2,11 +2,14 @@ package archtest_test
 
 import (
 	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
 
 	"gopkg.in/yaml.v3"
+
+	"matterpass/internal/config"
 )
 
 func TestTheImageKeepsItsPromises(t *testing.T) {
@@ -49,14 +52,21 @@ type composed struct {
 		Healthcheck map[string]any
 		Ports       []string
 		Restart     string
+		Environment map[string]string
 	}
 }
 
-func TestTheComposeFileIsHardened(t *testing.T) {
+func compose(t *testing.T) composed {
+	t.Helper()
 	var file composed
 	if err := yaml.Unmarshal([]byte(read(t, "deploy/compose.yaml")), &file); err != nil {
 		t.Fatal(err)
 	}
+	return file
+}
+
+func TestTheComposeFileIsHardened(t *testing.T) {
+	file := compose(t)
 	if len(file.Services) < 4 {
 		t.Fatalf("%d services, want at least Mattermost, its database, a front and Matterpass", len(file.Services))
 	}
@@ -76,6 +86,26 @@ func TestTheComposeFileIsHardened(t *testing.T) {
 		if name != "mattermost" && !s.ReadOnly {
 			t.Errorf("%s can write to its own image", name)
 		}
+	}
+}
+
+func TestTheComposeFileIsAValidConfiguration(t *testing.T) {
+	filledIn := map[string]string{
+		"CHAT_HOST":    "chat.erp.test",
+		"ERP_HOST":     "erp.test",
+		"MM_TEAM_SLUG": "erp",
+		"SECRET_KEYS":  "k1:0f1e2d3c4b5a69788796a5b4c3d2e1f0aabbccdd",
+		"API_KEYS":     "erp:f0e1d2c3b4a5968778695a4b3c2d1e0fddccbbaa",
+	}
+	var environ []string
+	for name, value := range compose(t).Services["matterpass"].Environment {
+		environ = append(environ, name+"="+os.Expand(value, func(ref string) string {
+			variable, _, _ := strings.Cut(ref, ":")
+			return filledIn[variable]
+		}))
+	}
+	if _, err := config.Load(config.Source{Environ: environ, DotEnv: os.DevNull}); err != nil {
+		t.Error(err)
 	}
 }
 
