@@ -16,7 +16,6 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /tmp/passwd /etc/passwd
 COPY --from=build --chown=65532:65532 /data /data
 COPY --from=build /src/bin/matterpass /matterpass
-ENV DATABASE_URL=sqlite:///data/matterpass.db
 USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/matterpass", "healthcheck"]
