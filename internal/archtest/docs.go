@@ -21,14 +21,23 @@ var (
 	notInID  = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 	citation = regexp.MustCompile(`docs/(mattermost|webapp)\.md ([A-I]\d+b?)\b`)
 	recorded = regexp.MustCompile("`\\[([a-zA-Z][^\\]`]*)\\]`")
+	testName = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)\\w+)`")
+	testFunc = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Benchmark)\w+)\(`)
 	direct   = regexp.MustCompile(`(?m)^(?:require )?\s*([\w.~-]+\.[\w./~-]+) v\S+$`)
 )
 
 // CheckDocs holds the documents against the repository: links lead somewhere,
-// cited facts and recordings exist, every direct module is explained, and the README is short.
+// cited facts, recordings and tests exist, every direct module is explained, and
+// the README is short.
 func CheckDocs(repo fs.FS) ([]Finding, error) {
 	var found []Finding
+	tests := map[string]bool{}
 	err := eachText(repo, func(name, text string) {
+		if strings.HasSuffix(name, "_test.go") {
+			for _, match := range testFunc.FindAllStringSubmatch(text, -1) {
+				tests[match[1]] = true
+			}
+		}
 		if isDocument(name) {
 			found = append(found, checkLinks(repo, name, text)...)
 		}
@@ -40,6 +49,7 @@ func CheckDocs(repo fs.FS) ([]Finding, error) {
 	for _, facts := range []string{"docs/mattermost.md", "docs/webapp.md"} {
 		found = append(found, checkRecordings(repo, facts)...)
 	}
+	found = append(found, checkReadiness(repo, tests)...)
 	found = append(found, checkModules(repo)...)
 	if n := strings.Count(readText(repo, "README.md"), "\n"); n >= readmeLines {
 		found = append(found, Finding{"README.md", fmt.Sprintf("%d lines, %d or more: move details to docs", n, readmeLines)})
@@ -113,6 +123,18 @@ func checkRecordings(repo fs.FS, facts string) []Finding {
 			if files, err := fs.Glob(repo, path.Join(transcripts, name+".json")); err != nil || len(files) == 0 {
 				found = append(found, Finding{facts, "no recording " + name})
 			}
+		}
+	}
+	return found
+}
+
+// checkReadiness looks for the tests that are said to prove a requirement.
+func checkReadiness(repo fs.FS, tests map[string]bool) []Finding {
+	const page = "docs/readiness.md"
+	var found []Finding
+	for _, match := range testName.FindAllStringSubmatch(readText(repo, page), -1) {
+		if !tests[match[1]] {
+			found = append(found, Finding{page, "names " + match[1] + ", which is no test"})
 		}
 	}
 	return found

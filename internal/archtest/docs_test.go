@@ -73,6 +73,13 @@ func TestCheckDocsFinds(t *testing.T) {
 			},
 			want: []string{"docs/mattermost.md: no recording gone"},
 		},
+		"a proof that is not there": {
+			files: map[string]string{
+				"docs/readiness.md": "| limits | done | `TestLimits`, `FuzzGone` |\n",
+				"limit_test.go":     "package limit\nfunc TestLimits(t *testing.T) {}",
+			},
+			want: []string{"docs/readiness.md: names FuzzGone, which is no test"},
+		},
 		"a module nobody explains": {
 			files: map[string]string{
 				"go.mod":               "module house\n\nrequire (\n\texample.test/a v1.0.0\n\texample.test/b/v2 v2.1.0\n\texample.test/c v1.0.0 // indirect\n)\n",
