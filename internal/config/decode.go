@@ -17,7 +17,7 @@ import (
 func (l *loader) decode() Config {
 	variables := Describe()
 	for {
-		cfg, name, err := l.process1()
+		cfg, name, err := l.decodeOnce()
 		if err == nil {
 			l.checkBounds(cfg, variables)
 			return cfg
@@ -31,12 +31,12 @@ func (l *loader) decode() Config {
 	}
 }
 
-// process1 runs envconfig once, and names the variable that it could not read.
+// decodeOnce runs envconfig once, and names the variable that it could not read.
 //
 // envconfig reads nothing but this process's environment. So the settings are
 // put there for as long as it runs, under a prefix that nobody else has: the
 // variables proper stay as they are, and two Loads do not meet.
-func (l *loader) process1() (cfg Config, failed string, err error) {
+func (l *loader) decodeOnce() (cfg Config, failed string, err error) {
 	prefix := "MATTERPASS_" + rand.Text()
 	for name, s := range l.settings {
 		key := prefix + "_" + name

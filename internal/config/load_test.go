@@ -7,11 +7,13 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"math/big"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -259,6 +261,33 @@ func TestLoadLeavesTheEnvironmentAlone(t *testing.T) {
 	}
 	if cfg, err = config.Load(config.Source{DotEnv: os.DevNull}); err != nil || cfg.BaseURL != "http://from-the-process:1" {
 		t.Errorf("without a Source's own, the process's environment is not read: %s, %v", cfg.BaseURL, err)
+	}
+}
+
+func TestLoadsAtTheSameTimeDoNotMeet(t *testing.T) {
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			team := fmt.Sprintf("team-%d", i)
+			for range 10 {
+				cfg, err := load(t, development("MM_TEAM_SLUG="+team))
+				if err != nil || string(cfg.TeamSlug) != team {
+					t.Errorf("team %q, want %q, %v", cfg.TeamSlug, team, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestAPublicTLSKeyIsAWarning(t *testing.T) {
+	cert, key := keyPair(t)
+	if err := os.Chmod(key, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := load(t, production("TLS_CERT_FILE="+cert, "TLS_KEY_FILE="+key))
+	if want := []string{"TLS_KEY_FILE: everybody on this machine may read the file; chmod 600 it"}; err != nil || !cmp.Equal(want, cfg.Warnings) {
+		t.Errorf("%v, warnings %q", err, cfg.Warnings)
 	}
 }
 

@@ -155,6 +155,9 @@ func (l *loader) checkTLS(cfg *Config) {
 	if chain == nil || private == nil {
 		return
 	}
+	if info, err := os.Stat(key); err == nil && isPublic(info) {
+		l.warn("TLS_KEY_FILE: everybody on this machine may read the file; chmod 600 it")
+	}
 	if _, err := tls.X509KeyPair(chain, private); err != nil {
 		l.add("TLS_CERT_FILE", "is no certificate for TLS_KEY_FILE", "use PEM files that belong together: openssl x509 -noout -pubkey and openssl pkey -pubout print the same key")
 	}

@@ -48,8 +48,13 @@ func readSecret(path string) (text string, public bool, err error) {
 	if text == "" {
 		return "", false, fault{"the file " + shown(path) + " is empty", "put the secret into it, or unset the variable"}
 	}
+	return text, isPublic(info), nil
+}
+
+// isPublic reports whether everybody on the machine may read the file.
+func isPublic(info fs.FileInfo) bool {
 	const byOthers fs.FileMode = 0o004
-	return text, info.Mode().Perm()&byOthers != 0, nil
+	return info.Mode().Perm()&byOthers != 0
 }
 
 func unreadable(path, why string) fault {
