@@ -45,7 +45,7 @@ func (s *Server) getChannel(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ch.Channel, nil
+	return ch.view(), nil
 }
 
 func (s *Server) getChannelByName(c *call) (any, error) {
@@ -69,7 +69,7 @@ func (s *Server) namedChannel(c *call, t *team) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ch.Channel, nil
+	return ch.view(), nil
 }
 
 func (s *Server) createChannel(c *call) (any, error) {
@@ -90,7 +90,7 @@ func (s *Server) createChannel(c *call) (any, error) {
 	ch := s.newChannel(model.Channel{TeamId: t.Id, Name: in.Name, DisplayName: in.DisplayName, Type: in.Type,
 		Header: in.Header, Purpose: in.Purpose, CreatorId: c.user.Id})
 	s.joinChannel(ch, c.user)
-	return ch.Channel, nil
+	return ch.view(), nil
 }
 
 func (s *Server) createDirectChannel(c *call) (any, error) {
@@ -102,7 +102,7 @@ func (s *Server) createDirectChannel(c *call) (any, error) {
 	if first == nil || second == nil {
 		return nil, refuseUserMissing
 	}
-	return s.directChannel(first, second).Channel, nil
+	return s.directChannel(first, second).view(), nil
 }
 
 func (s *Server) directChannel(creator, other *person) *channel {
@@ -203,10 +203,10 @@ func (s *Server) listChannels(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := []model.Channel{}
+	list := []channelView{}
 	newest := ""
 	for _, ch := range s.channelsOfTeam(p, t.Id) {
-		list = append(list, ch.Channel)
+		list = append(list, ch.view())
 		newest = ch.Id
 	}
 	c.w.Header().Set("Etag", version+"."+newest+"."+strconv.Itoa(len(list)))

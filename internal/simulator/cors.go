@@ -13,6 +13,9 @@ func (s *Server) cors(w http.ResponseWriter, r *http.Request) bool {
 	service := s.settings.ServiceSettings
 	s.mu.Unlock()
 	origin := r.Header.Get("Origin")
+	if service.AllowCorsFrom != "" {
+		w.Header().Add("Vary", "Origin")
+	}
 	if origin == "" || !allowsOrigin(service.AllowCorsFrom, origin) {
 		return false
 	}

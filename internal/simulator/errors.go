@@ -74,7 +74,7 @@ var (
 	refuseOldPassword = refusal{"api.user.update_password.incorrect.app_error",
 		`The "Current Password" you entered is incorrect. Please check that Caps Lock is off and try again.`, http.StatusBadRequest}
 	refuseReset = refusal{"api.user.reset_password_failed_attempts.permissions.app_error",
-		"You do not have the appropriate permissions to reset the failed attempts.", http.StatusForbidden}
+		"You do not have permission to update this resource.", http.StatusForbidden}
 	refuseAuthMethod = refusal{"api.user.update_user_auth.invalid_request",
 		"Request is missing either AuthData or AuthService parameter.", http.StatusBadRequest}
 

@@ -41,13 +41,14 @@ func (s *Server) login(c *call) (any, error) {
 	if err := s.check(p, in); err != nil {
 		return nil, err
 	}
+	answer := p.view(p) // with the failures before this success
 	p.FailedAttempts, p.UpdateAt = 0, s.millis()
 	made := s.newSession(p, in.device)
 	c.w.Header().Set("Token", made.Token)
 	if c.Header.Get("X-Requested-With") == model.HeaderRequestedWithXML {
 		s.setCookies(c, made)
 	}
-	return p.view(p), nil
+	return answer, nil
 }
 
 // nameHolder finds the account by id, e-mail or username. A login by id ignores the two settings.

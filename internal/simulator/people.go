@@ -70,6 +70,11 @@ func (s *Server) SetMFA(email, secret string) {
 	s.change(email, func(p *person) { p.MfaActive, p.MfaSecret, p.lastTOTP = secret != "", secret, 0 })
 }
 
+// SetVerified says whether the account's e-mail address is verified (A9).
+func (s *Server) SetVerified(email string, verified bool) {
+	s.change(email, func(p *person) { p.EmailVerified = verified })
+}
+
 // SetFailedAttempts sets the number of failed logins; at MaximumLoginAttempts the account is locked (A8).
 func (s *Server) SetFailedAttempts(email string, n int) {
 	s.change(email, func(p *person) { p.FailedAttempts = n })

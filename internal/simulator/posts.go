@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -103,10 +104,17 @@ func (s *Server) announce(ch *channel, post, root *model.Post, author *person) {
 		event.Add("channel_display_name", "@"+author.Username)
 	}
 	event.mentions = s.mentioned(ch, post)
-	if root != nil && root.UserId != post.UserId {
-		event.followers = []string{root.UserId}
-	}
+	event.followers = s.followers(ch, root, post.UserId)
 	s.publish(event)
+}
+
+// followers are whom a thread concerns: who began it and who was called in it, but not who writes now.
+func (s *Server) followers(ch *channel, root *model.Post, author string) []string {
+	if root == nil {
+		return nil
+	}
+	ids := append(s.mentioned(ch, root), root.UserId)
+	return slices.DeleteFunc(ids, func(id string) bool { return id == author })
 }
 
 // announceJoin is the line that the channel shows when somebody was added; it mentions them.
@@ -145,6 +153,7 @@ func (s *Server) listPosts(c *call) (any, error) {
 			shown = append(shown, post)
 		}
 	}
+	c.w.Header().Set("Etag", fmt.Sprintf("%s.%d", version, ch.LastPostAt))
 	list := model.NewPostList()
 	for _, post := range page(c, shown) {
 		list.AddPost(post)
@@ -196,6 +205,10 @@ func (s *Server) deletePost(c *call) (any, error) {
 		return nil, err
 	}
 	post.DeleteAt = s.millis()
-	s.publish(newEvent(model.WebsocketEventPostDeleted, to{channel: ch.Id}).with("post", asText(post)))
+	gone := post.Clone()
+	gone.Metadata = nil
+	e := newEvent(model.WebsocketEventPostDeleted, to{channel: ch.Id}).with("post", asText(gone))
+	e.GetBroadcast().ContainsSanitizedData = true
+	s.publish(e)
 	return done, nil
 }

@@ -91,7 +91,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	requestID := commonHeaders(w)
-	w.Header().Set("Vary", "Accept-Encoding")
+	w.Header().Add("Vary", "Accept-Encoding")
 	if r.Method == http.MethodGet {
 		w.Header().Set("Expires", "0")
 	}

@@ -121,6 +121,11 @@ type (
 		PolicyEnforced *bool `json:"policy_enforced,omitempty"`
 		PolicyIsActive *bool `json:"policy_is_active,omitempty"`
 	}
+	channelView struct {
+		model.Channel
+		Discoverable        *bool   `json:"discoverable,omitempty"`
+		ManagedCategoryName *string `json:"managed_category_name,omitempty"`
+	}
 	sessionView struct {
 		model.Session
 		VoIPDeviceId *string `json:"voip_device_id,omitempty"`
@@ -140,20 +145,21 @@ func (t *team) view(viewer *person) teamView {
 	return shown
 }
 
-// view is the person as viewer may see them. The date of the last password change is for themselves only; how they
-// like to be notified for themselves and administrators.
+// view is the person as viewer may see them. Failed logins, a verified address and the last password change are for
+// themselves only; how they like to be notified for themselves and administrators.
 func (p *person) view(viewer *person) *model.User {
 	shown := p.User
-	shown.Password, shown.MfaSecret, shown.MfaUsedTimestamps, shown.FailedAttempts = "", "", nil, 0
-	shown.EmailVerified = false
+	shown.MfaSecret = ""
 	if viewer == p {
 		return &shown
 	}
-	shown.LastPasswordUpdate = 0
+	shown.LastPasswordUpdate, shown.FailedAttempts, shown.EmailVerified = 0, 0, false
 	if !viewer.isAdmin() {
 		shown.NotifyProps, shown.AuthData = nil, model.NewPointer("")
 	}
 	return &shown
 }
+
+func (c *channel) view() channelView { return channelView{Channel: c.Channel} }
 
 func normal(name string) string { return strings.ToLower(strings.TrimSpace(name)) }

@@ -100,6 +100,9 @@ func (s *Server) forgetCaches() {
 	for _, of := range s.sessions {
 		of.cached = false
 	}
+	for _, t := range s.tokens {
+		t.session.cached = false
+	}
 }
 
 func hostOf(address string) string {

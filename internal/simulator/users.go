@@ -140,9 +140,7 @@ func (s *Server) createUser(c *call) (any, error) {
 		p.Roles = model.SystemAdminRoleId + " " + model.SystemUserRoleId
 	}
 	s.admit(p)
-	answer := p.view(p)
-	answer.EmailVerified = p.EmailVerified
-	return answer, nil
+	return p.view(p), nil
 }
 
 // newUser takes from a request what may be chosen; the rest are Mattermost's defaults.
@@ -163,6 +161,7 @@ func newUser(in model.User, byAdmin bool) model.User {
 		u.Locale = model.DefaultLocale
 	}
 	u.SetDefaultNotifications()
+	delete(u.NotifyProps, model.ChannelMentionAutoFollowThreadsProp)
 	return u
 }
 
