@@ -17,13 +17,13 @@ import (
 
 // Config is everything an operator can set, group by group. Load makes it.
 type Config struct {
-	Server     `title:"Server"`
-	Addresses  `title:"Addresses and networks"`
-	Mattermost `title:"Mattermost"`
-	Cookies    `title:"Cookies"`
-	Keys       `title:"Keys"`
-	Limits     `title:"Limits"`
-	Logging    `title:"Logging"`
+	Server     Server     `title:"Server"`
+	Addresses  Addresses  `title:"Addresses and networks"`
+	Mattermost Mattermost `title:"Mattermost"`
+	Cookies    Cookies    `title:"Cookies"`
+	Keys       Keys       `title:"Keys"`
+	Limits     Limits     `title:"Limits"`
+	Log        Log        `title:"Log"`
 
 	// Platform is the hosting platform that was recognised, "" for none.
 	Platform string `ignored:"true"`
@@ -93,8 +93,8 @@ type Limits struct {
 	PasswordMinLength int  `envconfig:"PASSWORD_MIN_LENGTH" default:"8" min:"8" max:"72" desc:"Shortest password that provisioning sets. Mattermost's own floor is 8."`
 }
 
-// Logging shapes the log.
-type Logging struct {
+// Log shapes the log.
+type Log struct {
 	Level  LogLevel  `envconfig:"LOG_LEVEL" default:"info" desc:"Least important level to write: debug, info, warn or error."`
 	Format LogFormat `envconfig:"LOG_FORMAT" unset:"json; console on a terminal" example:"json" local:"console" desc:"json or console."`
 }
@@ -106,27 +106,38 @@ type Source struct {
 	DotEnv  string   // path of the .env file; "" means ".env", os.DevNull none
 }
 
+func (s Source) orDefault() Source {
+	if s.Environ == nil {
+		s.Environ = os.Environ()
+	}
+	if s.DotEnv == "" {
+		s.DotEnv = ".env"
+	}
+	return s
+}
+
 // Load reads, decodes and checks the configuration. Its error is a Problems
 // with everything that is wrong; the Config is then of no use but its Warnings.
 func Load(from Source) (Config, error) {
-	if from.Environ == nil {
-		from.Environ = os.Environ()
-	}
-	if from.DotEnv == "" {
-		from.DotEnv = ".env"
-	}
-	l := resolve(from)
+	l := resolve(from.orDefault())
 	cfg := l.decode()
 	cfg.Platform, cfg.sources = l.platform.name, l.sources()
-	cfg.AdminTokens = newTokenSource(cfg.AdminToken, l.files["MM_ADMIN_TOKEN"])
+	cfg.AdminTokens = newTokenSource(cfg.Mattermost.AdminToken, l.files["MM_ADMIN_TOKEN"])
 	l.check(&cfg)
-	if cfg.ChatURL == "" && bool(cfg.Gateway) {
-		cfg.ChatURL = cfg.PublicURL
+	if cfg.Mattermost.ChatURL == "" && bool(cfg.Addresses.Gateway) {
+		cfg.Mattermost.ChatURL = cfg.Addresses.PublicURL
 		cfg.sources["MM_PUBLIC_URL"] = fromDefault
 	}
 	cfg.Warnings = l.warnings
-	return cfg, l.report.err()
+	return cfg, l.err()
 }
 
 // Production reports whether production's rules hold: in production and staging.
-func (c Config) Production() bool { return c.Environment.strict() }
+func (c Config) Production() bool { return c.Server.Environment.strict() }
+
+// Listening says where Load's Config would listen, and whether with TLS. It
+// checks nothing: a health check must not fail because of something else.
+func Listening(from Source) (addr string, https bool) {
+	l := resolve(from.orDefault())
+	return l.settings["HTTP_ADDR"].text, l.settings["TLS_CERT_FILE"].text != ""
+}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -17,39 +17,40 @@ import (
 func (l *loader) decode() Config {
 	variables := Describe()
 	for {
-		cfg, name, err := l.decodeOnce()
+		cfg, failed, err := l.decodeOnce(variables)
 		if err == nil {
 			l.checkBounds(cfg, variables)
 			return cfg
 		}
-		v := find(variables, name)
-		l.breaks(name, misread(v, l.settings[name].text, err))
-		if l.settings[name].text == v.Default {
-			panic("config: envconfig cannot read the default of " + name)
+		text := l.settings[failed.Name].text
+		l.breaks(failed.Name, misread(failed, text, err))
+		if text == failed.Default {
+			panic("config: envconfig cannot read the default of " + failed.Name)
 		}
-		l.settings[name] = setting{v.Default, l.settings[name].source}
+		l.settings[failed.Name] = setting{failed.Default, l.settings[failed.Name].source}
 	}
 }
 
-// decodeOnce runs envconfig once, and names the variable that it could not read.
+// decodeOnce runs envconfig, and says which variable it could not read.
 //
 // envconfig reads nothing but this process's environment. So the settings are
 // put there for as long as it runs, under a prefix that nobody else has: the
 // variables proper stay as they are, and two Loads do not meet.
-func (l *loader) decodeOnce() (cfg Config, failed string, err error) {
+func (l *loader) decodeOnce(variables []Variable) (cfg Config, failed Variable, err error) {
 	prefix := "MATTERPASS_" + rand.Text()
-	for name, s := range l.settings {
-		key := prefix + "_" + name
-		if err := os.Setenv(key, s.text); err != nil {
-			return cfg, name, err
+	for _, v := range variables {
+		key := prefix + "_" + v.key
+		if err := os.Setenv(key, l.settings[v.Name].text); err != nil {
+			return cfg, v, err
 		}
 		defer func() { _ = os.Unsetenv(key) }()
 	}
 	err = envconfig.Process(prefix, &cfg)
 	if parse, ok := errors.AsType[*envconfig.ParseError](err); ok {
-		return cfg, strings.TrimPrefix(parse.KeyName, prefix+"_"), parse.Err
+		i := slices.IndexFunc(variables, func(v Variable) bool { return prefix+"_"+v.key == parse.KeyName })
+		return cfg, variables[i], parse.Err
 	}
-	return cfg, "", err
+	return cfg, failed, err
 }
 
 // misread is err where the type itself said what is wrong, and a sentence of
@@ -62,15 +63,6 @@ func misread(v Variable, text string, err error) error {
 		return fault{shown(text) + " is not a duration", "write a number and a unit, for example " + v.Default}
 	}
 	return err
-}
-
-func find(variables []Variable, name string) Variable {
-	for _, v := range variables {
-		if v.Name == name {
-			return v
-		}
-	}
-	panic("config: envconfig failed on something else than a variable: " + name)
 }
 
 // value is the field of a variable in cfg.

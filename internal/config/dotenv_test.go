@@ -43,8 +43,8 @@ func TestDotEnv(t *testing.T) {
 			if text(err) != c.err || strings.Contains(text(err), "hunter2") {
 				t.Fatalf("got  %s\nwant %s", text(err), c.err)
 			}
-			if err == nil && (string(cfg.TeamSlug) != c.team || cfg.DemoPassword.Reveal() != c.demo) {
-				t.Errorf("team %q, password %q", cfg.TeamSlug, cfg.DemoPassword.Reveal())
+			if err == nil && (string(cfg.Mattermost.TeamSlug) != c.team || cfg.Mattermost.DemoPassword.Reveal() != c.demo) {
+				t.Errorf("team %q, password %q", cfg.Mattermost.TeamSlug, cfg.Mattermost.DemoPassword.Reveal())
 			}
 		})
 	}
@@ -76,8 +76,8 @@ func TestDotEnvOfTheWorkingDirectory(t *testing.T) {
 		t.Errorf("a missing .env matters: %v", err)
 	}
 	write(t, ".", ".env", "MM_TEAM_SLUG=erp\n", 0o600)
-	if cfg, err := config.Load(config.Source{Environ: development()}); err != nil || cfg.TeamSlug != "erp" {
-		t.Errorf("team %q, %v", cfg.TeamSlug, err)
+	if cfg, err := config.Load(config.Source{Environ: development()}); err != nil || cfg.Mattermost.TeamSlug != "erp" {
+		t.Errorf("team %q, %v", cfg.Mattermost.TeamSlug, err)
 	}
 	if err := os.Remove(".env"); err != nil {
 		t.Fatal(err)

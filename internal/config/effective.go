@@ -7,9 +7,9 @@ import (
 
 // Setting is one variable as it is in force.
 type Setting struct {
-	Variable string
-	Value    string // "" is not set; secrets are masked
-	Source   string // environment, .env, file, platform or default; with the alias it was set by; "" when not set
+	Name   string
+	Value  string // "" is not set; secrets are masked
+	Source string // environment, .env, file, platform or default; with the alias it was set by; "" when not set
 }
 
 // Effective lists what is in force, in the order of docs/configuration.md.

@@ -54,9 +54,9 @@ func TestDevelopmentNeedsOnlyMattermost(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := []any{
-		cfg.Environment, cfg.Production(), cfg.HTTPAddr, cfg.AdminAddr, cfg.PublicURL, cfg.BaseURL, cfg.ChatURL,
-		cfg.AllowedOrigins, bool(cfg.Gateway), cfg.DrainDelay, cfg.ShutdownGrace, cfg.Timeout, cfg.LoginConcurrency, cfg.LoginQueue,
-		cfg.Cookies, cfg.Limits, cfg.Level, cfg.Format, cfg.AdminTokens.Token(), cfg.Platform, cfg.Warnings,
+		cfg.Server.Environment, cfg.Production(), cfg.Server.HTTPAddr, cfg.Server.AdminAddr, cfg.Addresses.PublicURL, cfg.Mattermost.BaseURL, cfg.Mattermost.ChatURL,
+		cfg.Addresses.AllowedOrigins, bool(cfg.Addresses.Gateway), cfg.Server.DrainDelay, cfg.Server.ShutdownGrace, cfg.Mattermost.Timeout, cfg.Mattermost.LoginConcurrency, cfg.Mattermost.LoginQueue,
+		cfg.Cookies, cfg.Limits, cfg.Log.Level, cfg.Log.Format, cfg.AdminTokens.Token(), cfg.Platform, cfg.Warnings,
 	}
 	want := []any{
 		config.Development, false, config.Addr(":8080"), config.Addr("127.0.0.1:9090"),
@@ -85,9 +85,9 @@ func TestProductionReadsEverythingThatIsSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := []any{
-		cfg.Production(), cfg.DrainDelay, cfg.TrustedProxies.String(), cfg.Domain, cfg.Secrets[0].ID, cfg.Secrets[0].Secret.Reveal(), len(cfg.Secrets),
-		cfg.APIKeys[0].Scopes, cfg.APIKeys[1].Allows(config.ScopeAdmin), cfg.APIKeys[1].Allows(config.ScopeLaunch), cfg.APIKeys[1].Secret.Reveal(),
-		cfg.AdminTokens.Token(), cfg.TeamSlug, cfg.DefaultChannels, cfg.Limits.Login,
+		cfg.Production(), cfg.Server.DrainDelay, cfg.Addresses.TrustedProxies.String(), cfg.Cookies.Domain, cfg.Keys.Secrets[0].ID, cfg.Keys.Secrets[0].Secret.Reveal(), len(cfg.Keys.Secrets),
+		cfg.Keys.APIKeys[0].Scopes, cfg.Keys.APIKeys[1].Allows(config.ScopeAdmin), cfg.Keys.APIKeys[1].Allows(config.ScopeLaunch), cfg.Keys.APIKeys[1].Secret.Reveal(),
+		cfg.AdminTokens.Token(), cfg.Mattermost.TeamSlug, cfg.Mattermost.DefaultChannels, cfg.Limits.Login,
 	}
 	want := []any{
 		true, 5 * time.Second, "10.0.0.0/8,fd00::/8,192.0.2.7/32", config.Domain("example.com"), "k2", strong2, 2,
@@ -97,15 +97,15 @@ func TestProductionReadsEverythingThatIsSet(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if !netip.MustParsePrefix("10.0.0.0/8").Contains(cfg.TrustedProxies[0].Addr()) {
+	if !netip.MustParsePrefix("10.0.0.0/8").Contains(cfg.Addresses.TrustedProxies[0].Addr()) {
 		t.Error("networks are not usable")
 	}
 }
 
 func TestStagingFollowsProduction(t *testing.T) {
 	cfg, err := load(t, production("APP_ENV=staging"))
-	if err != nil || !cfg.Production() || cfg.DrainDelay != 5*time.Second {
-		t.Errorf("production %v, drain %s, %v", cfg.Production(), cfg.DrainDelay, err)
+	if err != nil || !cfg.Production() || cfg.Server.DrainDelay != 5*time.Second {
+		t.Errorf("production %v, drain %s, %v", cfg.Production(), cfg.Server.DrainDelay, err)
 	}
 	if _, err := load(t, production("APP_ENV=staging", "MM_DEMO_PASSWORD=correct horse")); err == nil {
 		t.Error("staging starts with a demo password")
@@ -134,7 +134,7 @@ func TestAliases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(c.want, []string{string(cfg.Environment), string(cfg.TeamSlug), cfg.DemoPassword.Reveal()}); diff != "" {
+			if diff := cmp.Diff(c.want, []string{string(cfg.Server.Environment), string(cfg.Mattermost.TeamSlug), cfg.Mattermost.DemoPassword.Reveal()}); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -172,8 +172,8 @@ func TestPlatforms(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := load(t, append(c.environ, rest...))
-			if text(err) != c.err || cfg.Platform != c.platform || err == nil && string(cfg.PublicURL) != c.public {
-				t.Errorf("platform %q, public %q, error %q", cfg.Platform, cfg.PublicURL, text(err))
+			if text(err) != c.err || cfg.Platform != c.platform || err == nil && string(cfg.Addresses.PublicURL) != c.public {
+				t.Errorf("platform %q, public %q, error %q", cfg.Platform, cfg.Addresses.PublicURL, text(err))
 			}
 			wantStrict := c.platform != "" && name != "APP_ENV wins over it"
 			if err == nil && cfg.Production() != wantStrict {
@@ -196,8 +196,8 @@ func TestPORT(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, err := load(t, production(c.more...))
-			if text(err) != c.err || err == nil && cfg.HTTPAddr != c.addr || len(cfg.Warnings) != c.warnings {
-				t.Errorf("listens at %s, warnings %q, error %q", cfg.HTTPAddr, cfg.Warnings, text(err))
+			if text(err) != c.err || err == nil && cfg.Server.HTTPAddr != c.addr || len(cfg.Warnings) != c.warnings {
+				t.Errorf("listens at %s, warnings %q, error %q", cfg.Server.HTTPAddr, cfg.Warnings, text(err))
 			}
 		})
 	}
@@ -224,7 +224,7 @@ func TestEffectiveNamesValueAndSource(t *testing.T) {
 	}
 	got := make(map[string]config.Setting)
 	for _, s := range cfg.Effective() {
-		got[s.Variable] = s
+		got[s.Name] = s
 	}
 	for _, want := range []config.Setting{
 		{"APP_ENV", "staging", "environment (NODE_ENV)"},
@@ -240,7 +240,7 @@ func TestEffectiveNamesValueAndSource(t *testing.T) {
 		{"MM_ADMIN_TOKEN", "", ""},
 		{"TRUSTED_PROXIES", "", ""},
 	} {
-		if diff := cmp.Diff(want, got[want.Variable]); diff != "" {
+		if diff := cmp.Diff(want, got[want.Name]); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -249,18 +249,42 @@ func TestEffectiveNamesValueAndSource(t *testing.T) {
 	}
 }
 
+func TestListeningIsWhereLoadWouldListenWhateverElseIsWrong(t *testing.T) {
+	dotenv := write(t, t.TempDir(), ".env", "HTTP_ADDR=:8443\nTLS_CERT_FILE=/missing\n", 0o600)
+	for name, c := range map[string]struct {
+		environ []string
+		addr    string
+		https   bool
+	}{
+		"nothing set":                {[]string{"APP_ENV=production"}, ":8080", false},
+		"set":                        {[]string{"APP_ENV=production", "HTTP_ADDR=127.0.0.1:1", "TLS_CERT_FILE=/x"}, "127.0.0.1:1", true},
+		"a platform's PORT":          {[]string{"DYNO=web.1", "PORT=5000"}, ":5000", false},
+		"a PORT that is not for us":  {[]string{"APP_ENV=production", "PORT=3000"}, ":8080", false},
+		"from .env, as in Load":      {[]string{}, ":8443", true},
+		"with mistakes in the rest":  {[]string{"APP_ENV=production", "SECRET_KEYS=x", "MM_TIMEOUT=never"}, ":8080", false},
+		"with a secret out of reach": {[]string{"APP_ENV=production", "API_KEYS_FILE=/missing"}, ":8080", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr, https := config.Listening(config.Source{Environ: c.environ, DotEnv: dotenv})
+			if addr != c.addr || https != c.https {
+				t.Errorf("%s, TLS %v", addr, https)
+			}
+		})
+	}
+}
+
 func TestLoadLeavesTheEnvironmentAlone(t *testing.T) {
 	t.Setenv("MM_BASE_URL", "http://from-the-process:1")
 	before := os.Environ()
 	cfg, err := load(t, development())
-	if err != nil || cfg.BaseURL != "http://mattermost:8065" {
-		t.Errorf("reads %s, %v", cfg.BaseURL, err)
+	if err != nil || cfg.Mattermost.BaseURL != "http://mattermost:8065" {
+		t.Errorf("reads %s, %v", cfg.Mattermost.BaseURL, err)
 	}
 	if diff := cmp.Diff(before, os.Environ()); diff != "" {
 		t.Error(diff)
 	}
-	if cfg, err = config.Load(config.Source{DotEnv: os.DevNull}); err != nil || cfg.BaseURL != "http://from-the-process:1" {
-		t.Errorf("without a Source's own, the process's environment is not read: %s, %v", cfg.BaseURL, err)
+	if cfg, err = config.Load(config.Source{DotEnv: os.DevNull}); err != nil || cfg.Mattermost.BaseURL != "http://from-the-process:1" {
+		t.Errorf("without a Source's own, the process's environment is not read: %s, %v", cfg.Mattermost.BaseURL, err)
 	}
 }
 
@@ -271,8 +295,8 @@ func TestLoadsAtTheSameTimeDoNotMeet(t *testing.T) {
 			team := fmt.Sprintf("team-%d", i)
 			for range 10 {
 				cfg, err := load(t, development("MM_TEAM_SLUG="+team))
-				if err != nil || string(cfg.TeamSlug) != team {
-					t.Errorf("team %q, want %q, %v", cfg.TeamSlug, team, err)
+				if err != nil || string(cfg.Mattermost.TeamSlug) != team {
+					t.Errorf("team %q, want %q, %v", cfg.Mattermost.TeamSlug, team, err)
 				}
 			}
 		})

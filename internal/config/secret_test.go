@@ -28,9 +28,9 @@ func TestNoWayToPrintShowsASecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held := holder{cfg.AdminToken, cfg.APIKeys, cfg.AdminToken}
+	held := holder{cfg.Mattermost.AdminToken, cfg.Keys.APIKeys, cfg.Mattermost.AdminToken}
 	for _, value := range []any{
-		cfg.AdminToken, &cfg.AdminToken, cfg.Secrets, cfg.APIKeys, cfg.APIKeys[0], cfg.AdminTokens,
+		cfg.Mattermost.AdminToken, &cfg.Mattermost.AdminToken, cfg.Keys.Secrets, cfg.Keys.APIKeys, cfg.Keys.APIKeys[0], cfg.AdminTokens,
 		cfg, &cfg, held, &held, []any{held}, map[string]any{"x": held}, cfg.Effective(), fmt.Errorf("wrapped %v", held),
 	} {
 		printed := everyWay(value)

@@ -54,8 +54,8 @@ func TestSecretFiles(t *testing.T) {
 			if c.problem == "" && got != "" || !strings.Contains(got, c.problem) || strings.Contains(got, "hunter2") || strings.Count(got, "\n") > 0 {
 				t.Errorf("error %q", got)
 			}
-			if err == nil && cfg.DemoPassword.Reveal() != c.password {
-				t.Errorf("password %q", cfg.DemoPassword.Reveal())
+			if err == nil && cfg.Mattermost.DemoPassword.Reveal() != c.password {
+				t.Errorf("password %q", cfg.Mattermost.DemoPassword.Reveal())
 			}
 			if (len(cfg.Warnings) == 1) != c.warning {
 				t.Errorf("warnings %q", cfg.Warnings)

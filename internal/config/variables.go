@@ -3,6 +3,7 @@ package config
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,18 +27,21 @@ type Variable struct {
 	Secret      bool   // never shown; may come from the file that NAME_FILE names
 
 	index []int
+	key   string // as envconfig composes it
 }
 
 // Describe lists every variable in use, in the order of the documents.
 func Describe() []Variable {
 	var all []Variable
 	for group := range structFields(reflect.TypeFor[Config]()) {
-		if !group.Anonymous {
+		title, ok := group.Tag.Lookup("title")
+		if !ok {
 			continue
 		}
 		for field := range structFields(group.Type) {
 			v := variable(field)
-			v.Group, v.index = group.Tag.Get("title"), append(slices.Clone(group.Index), field.Index...)
+			v.Group, v.index = title, append(slices.Clone(group.Index), field.Index...)
+			v.key = strings.ToUpper(group.Name) + "_" + v.Name
 			all = append(all, v)
 		}
 	}
