@@ -164,13 +164,14 @@ func (r *rule) untilFull(b *rate.Limiter, now time.Time) time.Duration {
 	return r.until(float64(r.tokens) - b.TokensAt(now))
 }
 
-// until is how long it takes for missing tokens to come in, rounded up so that
-// a client that waits exactly so long is not refused again.
+// until is how long it takes for missing tokens to come in. Less than half a
+// nanosecond may be left then, which rate.Limiter overlooks as well: a client
+// that waits exactly so long is not refused again.
 func (r *rule) until(missing float64) time.Duration {
 	if missing <= 0 {
 		return 0
 	}
-	return time.Duration(math.Ceil(missing/float64(r.rate)*float64(time.Second))) + 1
+	return time.Duration(math.Round(missing / float64(r.rate) * float64(time.Second)))
 }
 
 // fill makes b a full bucket of this rule. A rate.Limiter by value starts
