@@ -1,0 +1,82 @@
+package middleware
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// BodyLimitOptions of [BodyLimit].
+type BodyLimitOptions struct {
+	Max     int64         // bytes
+	Timeout time.Duration // for the whole body; 0: none
+	Refuse  http.Handler  // answers a body that says it is too large
+}
+
+// BodyLimit bounds a request's body in size and time. A Content-Length above
+// Max is refused unread; a body that turns out to be larger ends in an
+// *http.MaxBytesError, one that takes too long in os.ErrDeadlineExceeded.
+func BodyLimit(o BodyLimitOptions) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.ContentLength > o.Max:
+				if r.ProtoMajor == 1 { // HTTP/2 resets the stream, the others live on
+					w.Header().Set("Connection", "close")
+				}
+				o.Refuse.ServeHTTP(w, r)
+			case r.Body == nil || r.Body == http.NoBody:
+				next.ServeHTTP(w, r)
+			default:
+				next.ServeHTTP(w, o.bound(w, r))
+			}
+		})
+	}
+}
+
+func (o BodyLimitOptions) bound(w http.ResponseWriter, r *http.Request) *http.Request {
+	bounded := new(http.Request)
+	*bounded = *r
+	body := r.Body
+	if o.Timeout > 0 {
+		body = newTimedBody(w, body, o.Timeout)
+	}
+	bounded.Body = http.MaxBytesReader(innermost(w), body, o.Max)
+	return bounded
+}
+
+// innermost is net/http's own writer: http.MaxBytesReader closes the connection
+// after too large a body through a method that wrappers hide.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
+}
+
+// timedBody lifts the read deadline of the connection when the body has ended.
+// net/http reads on in the background to notice a client that leaves, and would
+// take the deadline for that.
+type timedBody struct {
+	io.ReadCloser
+	lift func()
+}
+
+func newTimedBody(w http.ResponseWriter, body io.ReadCloser, timeout time.Duration) io.ReadCloser {
+	conn := http.NewResponseController(w)
+	if conn.SetReadDeadline(time.Now().Add(timeout)) != nil {
+		return body // a writer of a test: no connection, no slow client
+	}
+	return &timedBody{ReadCloser: body, lift: func() { _ = conn.SetReadDeadline(time.Time{}) }}
+}
+
+func (b *timedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.lift()
+	}
+	return n, err
+}
