@@ -119,9 +119,9 @@ func (s *Server) passwordIs(p *person, password string) bool {
 	}
 	if s.options.HashTime > 0 {
 		s.mu.Unlock()
-		s.hashing.Lock()
+		s.hashing <- struct{}{}
 		time.Sleep(s.options.HashTime)
-		s.hashing.Unlock()
+		<-s.hashing
 		s.mu.Lock()
 	}
 	return !p.garbled && p.password == password

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"cmp"
+	"time"
 
 	"github.com/mattermost/mattermost/server/public/model"
 )
@@ -25,6 +26,10 @@ func (s *Server) Seed() {
 	if s.find(byEmail, AdminEmail) != nil {
 		return
 	}
+	defer func(clock func() time.Time) { s.now = clock }(s.now)
+	began := s.now().Add(-26 * time.Hour)
+	s.now = func() time.Time { return began }
+
 	admin := s.addPerson(Person{Email: AdminEmail, Username: "admin", FirstName: "Admin", Admin: true})
 	demo := s.addPerson(Person{Email: DemoEmail, Username: "demo", FirstName: "Demo", LastName: "User"})
 	dana := s.addPerson(Person{Email: DanaEmail, Username: "dana", FirstName: "Dana", LastName: "Dispatch"})
@@ -40,26 +45,30 @@ func (s *Server) Seed() {
 		s.joinChannel(orders, p)
 		s.joinChannel(warehouse, p)
 	}
-	s.converse(s.channelByName(erp.Id, model.DefaultChannelName), orders, warehouse)
-}
-
-func (s *Server) converse(square, orders, warehouse *channel) {
-	for _, line := range []struct {
-		in   *channel
-		by   string
-		says string
-	}{
-		{square, "admin", "Welcome. This is the chat beside the ERP: ask here, or in the channel of the department."},
-		{square, "dana", "Dispatch is staffed until 18:00 today."},
-		{orders, "dana", "Order 4711: the customer asks whether we can ship the two pumps before the valves."},
-		{orders, "demo", "Yes, both pumps are on stock. I split the order."},
-		{orders, "dana", "Thanks! Then I book the carrier for tomorrow morning."},
-		{warehouse, "dana", "Inventory of aisle C is on Thursday, please finish open picks by Wednesday evening."},
-		{warehouse, "dana", "@demo the valves for 4711 arrived, 40 pieces."},
-	} {
+	for _, line := range conversation(s.channelByName(erp.Id, model.DefaultChannelName), orders, warehouse) {
+		began = began.Add(line.later)
 		s.write(line.in, s.find(byUsername, line.by), line.says, "")
 	}
 	for _, p := range s.people {
 		p.status.Status = model.StatusOffline
+	}
+}
+
+type line struct {
+	later time.Duration // after the line before
+	in    *channel
+	by    string
+	says  string
+}
+
+func conversation(square, orders, warehouse *channel) []line {
+	return []line{
+		{time.Minute, square, "admin", "Welcome. This is the chat beside the ERP: ask here, or in the channel of the department."},
+		{time.Hour, square, "dana", "Dispatch is staffed until 18:00 today."},
+		{20 * time.Hour, orders, "dana", "Order 4711: the customer asks whether we can ship the two pumps before the valves."},
+		{4 * time.Minute, orders, "demo", "Yes, both pumps are on stock. I split the order."},
+		{time.Minute, orders, "dana", "Thanks! Then I book the carrier for tomorrow morning."},
+		{2 * time.Hour, warehouse, "dana", "Inventory of aisle C is on Thursday, please finish open picks by Wednesday evening."},
+		{40 * time.Minute, warehouse, "dana", "@demo the valves for 4711 arrived, 40 pieces."},
 	}
 }

@@ -15,6 +15,9 @@ const (
 	// cookieEmbed marks Mattermost's own embedding, which alone earns SameSite=None (B3).
 	cookieEmbed = "MMEMBED"
 
+	// sessionsPerPerson is the most that one person can have; the oldest make room (C7).
+	sessionsPerPerson = 500
+
 	csrfProperty  = "csrf"
 	tokenProperty = "user_access_token_id"
 	yearMillis    = int64(365 * 24 * time.Hour / time.Millisecond)
@@ -31,7 +34,7 @@ func (s *session) ofAccessToken() bool { return s.Props[tokenProperty] != "" }
 
 // newSession signs p in. Its CSRF value is what MMCSRF must carry.
 func (s *Server) newSession(p *person, device string) *session {
-	now := s.millis()
+	now := s.now().UnixMilli()
 	made := &session{cached: true, Session: model.Session{
 		Id: model.NewId(), Token: model.NewId(), UserId: p.Id, Roles: p.Roles, DeviceId: device,
 		CreateAt: now, LastActivityAt: now, ExpiresAt: now + s.sessionLength().Milliseconds(),
@@ -41,6 +44,11 @@ func (s *Server) newSession(p *person, device string) *session {
 		},
 	}}
 	s.sessions[made.Token] = made
+	p.signIns = append(p.signIns, made.Token)
+	if len(p.signIns) > sessionsPerPerson {
+		delete(s.sessions, p.signIns[0])
+		p.signIns = p.signIns[1:]
+	}
 	return made
 }
 
@@ -85,7 +93,7 @@ func (s *Server) authenticate(c *call, need access) error {
 	if !s.databaseUp {
 		return refuseDatabase
 	}
-	c.session.LastActivityAt = s.millis()
+	c.session.LastActivityAt = s.now().UnixMilli()
 	return nil
 }
 

@@ -62,7 +62,9 @@ type Server struct {
 	now     func() time.Time
 	routes  []route
 
-	hashing sync.Mutex // Mattermost checks one password at a time, whoever's it is (I2)
+	// hashing lets one password check through at a time, whoever's it is (I2). A channel, so that the wait for it
+	// counts as idle in a synctest bubble.
+	hashing chan struct{}
 
 	mu         sync.Mutex
 	settings   Settings
@@ -94,6 +96,7 @@ func New(o Options) *Server {
 		teams:      map[string]*team{},
 		channels:   map[string]*channel{},
 		sockets:    map[*socket]struct{}{},
+		hashing:    make(chan struct{}, 1),
 		databaseUp: true,
 	}
 	if o.Now != nil {

@@ -14,6 +14,7 @@ type person struct {
 	password    string
 	garbled     bool // the stored hash can't be verified
 	lastTOTP    int64
+	signIns     []string // tokens, oldest first; some may have ended
 	status      model.Status
 	preferences model.Preferences
 }

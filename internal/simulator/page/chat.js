@@ -164,6 +164,9 @@ function paintChannels() {
   const list = $('#channels');
   const focused = list.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
   list.replaceChildren(...links);
+  // Not scrollIntoView, which would also scroll the page around the frame.
+  const current = links.find((link) => link.hasAttribute('aria-current'));
+  if (current) list.scrollLeft = current.offsetLeft - (list.clientWidth - current.offsetWidth) / 2;
   if (focused) links.find((link) => link.getAttribute('href') === focused)?.focus();
 }
 
