@@ -17,6 +17,7 @@ import (
 	"github.com/mattermost/mattermost/server/public/model"
 
 	"matterpass/internal/login"
+	"matterpass/internal/provision"
 	"matterpass/internal/upstream"
 )
 
@@ -188,6 +189,50 @@ func refusal(err error) error {
 		return &login.Refusal{Reason: id, NeedsCode: true, Counted: true}
 	case startsWithAny(id, uncounted):
 		return &login.Refusal{Reason: id}
+	default:
+		return err
+	}
+}
+
+// unknown turns a 404 of Mattermost's own into the word for it.
+func unknown(err error) error {
+	if isStatus(err, http.StatusNotFound) {
+		return provision.ErrUnknown
+	}
+	return err
+}
+
+// The error ids of an account that can't be made or changed (docs/mattermost.md
+// E1 to E3).
+const (
+	idEmailTaken    = "app.user.save.email_exists"
+	idUsernameTaken = "app.user.save.username_exists"
+	idSeatLimit     = "api.user.create_user.user_limits.exceeded"
+	idTeamFull      = "app.team.join_user_to_team.save_member.max_accounts"
+	idInvalidUser   = "model.user.is_valid."
+	idWeakPassword  = "model.user.is_valid.pwd_"
+)
+
+// refusedAccount turns the rejection of an account into provision's words.
+func refusedAccount(err error) error {
+	rejected := rejectionOf(err)
+	if rejected == nil {
+		return err
+	}
+	switch id := rejected.id; {
+	case strings.HasPrefix(id, idEmailTaken):
+		return provision.ErrEmailTaken
+	case strings.HasPrefix(id, idUsernameTaken):
+		return provision.ErrUsernameTaken
+	case strings.HasPrefix(id, idSeatLimit):
+		return fmt.Errorf("%w: the server has reached its limit of users", provision.ErrSeatLimit)
+	case strings.HasPrefix(id, idTeamFull):
+		return fmt.Errorf("%w: the team has reached its limit of members", provision.ErrSeatLimit)
+	case strings.HasPrefix(id, idWeakPassword):
+		return &provision.Invalid{Field: "password", Want: "does not meet Mattermost's own password rules"}
+	case strings.HasPrefix(id, idInvalidUser):
+		field, _, _ := strings.Cut(strings.TrimPrefix(id, idInvalidUser), ".")
+		return &provision.Invalid{Field: field, Want: "is refused by Mattermost"}
 	default:
 		return err
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 
 	"github.com/mattermost/mattermost/server/public/model"
 
@@ -38,4 +41,76 @@ func (c *Client) databaseAnswers(ctx context.Context) error {
 		return fmt.Errorf("%w: a ping without a status", upstream.ErrInvalid)
 	}
 	return nil
+}
+
+// CheckAdmin answers nil when the admin token belongs to somebody who may manage
+// users, and upstream.ErrAdminToken when not or when there is none.
+func (c *Client) CheckAdmin(ctx context.Context) error {
+	user, err := asAdmin(ctx, c, question{operation: opAccount},
+		func(ctx context.Context, client *model.Client4) (*model.User, error) {
+			return dropResponse(client.GetMe(ctx, ""))
+		})
+	if err != nil {
+		return err
+	}
+	if user, err = person(user); err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(strings.Fields(user.Roles), managesUsers) {
+		return fmt.Errorf("%w: its account may not manage users", upstream.ErrAdminToken)
+	}
+	return nil
+}
+
+func managesUsers(role string) bool {
+	return role == model.SystemAdminRoleId || role == model.SystemUserManagerRoleId
+}
+
+// FindTeam answers provision.ErrUnknown where there is no team of this name.
+func (c *Client) FindTeam(ctx context.Context, slug string) error {
+	_, err := c.TeamID(ctx, slug)
+	return err
+}
+
+// SiteURL is Mattermost's own idea of its address, with which it compares a
+// WebSocket's Origin (docs/mattermost.md G2); empty where it has none.
+func (c *Client) SiteURL(ctx context.Context) (string, error) {
+	config, err := ask(ctx, c, question{operation: opSettings},
+		func(ctx context.Context, client *model.Client4) (map[string]string, error) {
+			return dropResponse(client.GetClientConfig(ctx, ""))
+		})
+	if err != nil {
+		return "", err
+	}
+	site, known := config["SiteURL"]
+	if site == "" && known {
+		return "", nil
+	}
+	if u, err := url.Parse(site); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "", fmt.Errorf("%w: a SiteURL that is no address", upstream.ErrInvalid)
+	}
+	return site, nil
+}
+
+// Settings are the live settings of Mattermost's that we obey.
+type Settings struct {
+	// MaximumLoginAttempts is the failures after which an account is locked for
+	// good (docs/mattermost.md A8).
+	MaximumLoginAttempts int
+}
+
+// defaultLoginAttempts is Mattermost's own default.
+const defaultLoginAttempts = 10
+
+// Settings asks with the admin token. With an error come Mattermost's defaults.
+func (c *Client) Settings(ctx context.Context) (Settings, error) {
+	type config struct{ ServiceSettings Settings } // of some 1000 settings
+	got, err := asAdmin(ctx, c, question{operation: opSettings},
+		func(ctx context.Context, client *model.Client4) (config, error) {
+			return decode[config](client.DoAPIGet(ctx, "/config", ""))
+		})
+	if err != nil || got.ServiceSettings.MaximumLoginAttempts <= 0 {
+		return Settings{defaultLoginAttempts}, err
+	}
+	return got.ServiceSettings, nil
 }

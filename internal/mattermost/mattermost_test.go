@@ -142,3 +142,45 @@ func signedIn(user, token, csrf string) http.HandlerFunc {
 		reply(200, user+"\n")(w, r)
 	}
 }
+
+// wire is a network that a test plays itself.
+type wire func(*http.Request) (*http.Response, error)
+
+func (w wire) RoundTrip(r *http.Request) (*http.Response, error) { return w(r) }
+
+// startOn returns a client on a wire, for tests of faults and of time.
+func startOn(t *testing.T, w wire, change ...func(*mattermost.Options)) (*observed, *mattermost.Client) {
+	t.Helper()
+	o := &observed{}
+	options := mattermost.Options{
+		BaseURL: "http://mattermost.test", AdminToken: func() string { return admin }, Transport: w, Observe: o.observe,
+	}
+	for _, f := range change {
+		f(&options)
+	}
+	return o, mattermost.New(options)
+}
+
+// observed notes "operation outcome" of every call.
+type observed struct {
+	mu    sync.Mutex
+	calls []string
+}
+
+func (o *observed) observe(operation, outcome string, _ time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls = append(o.calls, operation+" "+outcome)
+}
+
+// answer is a response as a wire hands it over.
+func answer(status int, body string, headers ...string) (*http.Response, error) {
+	r := httptest.NewRecorder()
+	r.Header().Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header().Set(headers[i], headers[i+1])
+	}
+	r.WriteHeader(status)
+	_, _ = r.WriteString(body)
+	return r.Result(), nil
+}

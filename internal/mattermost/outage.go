@@ -39,21 +39,16 @@ func (o *outage) confirm(ctx context.Context) error {
 	if err, fresh := o.recall(); fresh {
 		return err
 	}
-	result := o.flight.DoChan("", func() (any, error) {
+	_, err, _ := o.flight.Do("", func() (any, error) {
 		if err, fresh := o.recall(); fresh {
 			return nil, err
 		}
-		// Others wait for this answer too, so it does not end with the caller.
-		shared, cancel := context.WithTimeout(context.WithoutCancel(ctx), outageWait)
+		// Others wait for this answer too, so it does not end with its caller.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outageWait)
 		defer cancel()
-		return nil, o.note(o.ask(shared))
+		return nil, o.note(o.ask(ctx))
 	})
-	select {
-	case r := <-result:
-		return r.Err
-	case <-ctx.Done():
-		return left(ctx.Err())
-	}
+	return err
 }
 
 func (o *outage) recall() (err error, fresh bool) {
