@@ -45,9 +45,9 @@ type Decision struct {
 	OK         bool
 	Limit      int           // tokens of a full bucket
 	Remaining  int           // tokens left
-	Per        time.Duration // time in which an empty bucket fills
 	RetryAfter time.Duration // when the next token comes; > 0 if not OK
 	Reset      time.Duration // when the bucket is full again
+	Per        time.Duration // time in which an empty bucket fills
 }
 
 // Outcome is how a sign-in ended, for metrics, log and audit trail.

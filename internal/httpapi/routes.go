@@ -1,0 +1,157 @@
+package httpapi
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-chi/chi/v5"
+
+	"matterpass/internal/middleware"
+)
+
+// route is one address of ours. audience decides the checks in front of it.
+type route struct {
+	method   string
+	pattern  string
+	audience audience
+	handler  handler
+}
+
+// audience is who calls an address.
+type audience int
+
+const (
+	// browser: the ERP's page or ours; CORS with credentials, exact origins.
+	browser audience = iota
+	// backend: the ERP's servers; an API key, never CORS.
+	backend
+	// anybody: no credentials and no state.
+	anybody
+)
+
+// routes is every address of ours. Whatever is not here is Mattermost's.
+func (a *API) routes() []route {
+	return []route{
+		{http.MethodPost, "/api/mattermost/login", browser, a.signIn},
+		{http.MethodPost, "/api/mattermost/logout", browser, a.signOut},
+		{http.MethodGet, "/api/mattermost/session", browser, a.session},
+		{http.MethodGet, "/api/mattermost/test-cookies", browser, a.testCookies},
+		{http.MethodGet, "/api/mattermost/health", browser, a.health},
+		{http.MethodPost, "/api/mattermost/provision", backend, a.provision},
+		{http.MethodGet, "/healthz", anybody, a.alive},
+		{http.MethodGet, "/readyz", anybody, a.readiness},
+		{http.MethodGet, "/widget/v1/matterpass.js", anybody, a.widget("matterpass.js")},
+		{http.MethodGet, "/widget/v1/matterpass.d.ts", anybody, a.widget("matterpass.d.ts")},
+	}
+}
+
+// reserved are the first segments that are ours as a whole: an address below
+// them that does not exist is our 404, not Mattermost's page. The operator's
+// addresses are served on ADMIN_ADDR and exist nowhere else.
+func reserved() []string { return []string{"/api/mattermost", "/metrics", "/debug", "/admin"} }
+
+// Handler serves the API and hands everything else to Next.
+func (a *API) Handler() http.Handler {
+	mux := chi.NewMux()
+	for pattern, h := range a.resources() {
+		mux.Handle(pattern, h)
+	}
+	for _, segment := range reserved() {
+		mux.Handle(segment, a.own(a.refuse(errNotFound)))
+		mux.Handle(segment+"/*", a.own(a.refuse(errNotFound)))
+	}
+	mux.NotFound(a.next().ServeHTTP)
+	mux.MethodNotAllowed(a.next().ServeHTTP) // a method that chi does not know
+	return mux
+}
+
+// resource is an address with its methods.
+type resource struct {
+	methods map[string]http.Handler
+	refuse  http.Handler
+}
+
+func (a *API) resources() map[string]resource {
+	all := map[string]resource{}
+	for _, rt := range a.routes() {
+		res, known := all[rt.pattern]
+		if !known {
+			res = resource{methods: map[string]http.Handler{}, refuse: a.own(a.refuse(errMethod))}
+			all[rt.pattern] = res
+		}
+		h := a.guard(rt)
+		res.methods[rt.method] = h
+		if rt.method == http.MethodGet {
+			res.methods[http.MethodHead] = h
+		}
+		if rt.audience == browser {
+			res.methods[http.MethodOptions] = a.own(a.cors()(http.HandlerFunc(noContent)))
+		}
+	}
+	return all
+}
+
+func (res resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h, ok := res.methods[r.Method]; ok {
+		h.ServeHTTP(w, r)
+		return
+	}
+	w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(res.methods)), ", "))
+	res.refuse.ServeHTTP(w, r)
+}
+
+func (a *API) next() http.Handler {
+	if a.Next != nil {
+		return a.Next
+	}
+	return a.own(a.refuse(errNotFound))
+}
+
+// guard puts the checks of its audience in front of a route, outermost first.
+func (a *API) guard(rt route) http.Handler {
+	var h http.Handler = a.named(rt)
+	switch rt.audience {
+	case browser:
+		h = chi.Chain(
+			a.cors(),
+			middleware.Origin(a.origins(), a.refuse(errOrigin)),
+			middleware.RateLimit(a.ClientLimiter, a.refuse(errClientLimited)),
+			a.body(),
+		).Handler(h)
+	case backend:
+		h = chi.Chain(
+			middleware.Networks(a.AdminNetworks, a.refuse(errNetwork)),
+			middleware.RateLimit(a.ClientLimiter, a.refuse(errClientLimited)),
+			a.requireKey(rt.pattern),
+			a.body(),
+		).Handler(h)
+	}
+	return a.own(h)
+}
+
+// own puts the security headers of this program's own answers on it.
+func (a *API) own(h http.Handler) http.Handler {
+	return middleware.Security(middleware.SecurityOptions{StrictTransport: a.StrictTransport})(h)
+}
+
+func (a *API) body() func(http.Handler) http.Handler {
+	return middleware.BodyLimit(middleware.BodyLimitOptions{
+		Max: maxBody, Timeout: a.BodyTimeout, Refuse: a.refuse(errTooLarge),
+	})
+}
+
+func (a *API) origins() []string { return append([]string{a.ChatOrigin}, a.AllowedOrigins...) }
+
+// named notes the route in the access record, by pattern and never by path.
+func (a *API) named(rt route) http.Handler {
+	serve := a.serve(rt.handler)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		middleware.RecordOf(r.Context()).Route = rt.pattern
+		serve(w, r)
+	})
+}
+
+// noContent answers an OPTIONS that is no preflight.
+func noContent(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
