@@ -1,0 +1,410 @@
+package web_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"matterpass/web"
+)
+
+func widget(t *testing.T) []byte {
+	t.Helper()
+	source, err := fs.ReadFile(web.Widget(), "matterpass.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+func TestWidgetIsAtMost4kBGzipped(t *testing.T) {
+	var out bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	_, _ = z.Write(widget(t))
+	_ = z.Close()
+	if out.Len() > 4<<10 {
+		t.Errorf("matterpass.js is %d bytes gzipped, more than 4 kB", out.Len())
+	}
+	t.Logf("%d bytes gzipped", out.Len())
+}
+
+func TestWidgetNeedsNothingButItsOwnServer(t *testing.T) {
+	for _, forbidden := range []string{`https?://`, `\bimport\s`, `\bimport\(`, `localStorage`, `sessionStorage`, `document\.cookie`, `console\.`, `\beval\b`, `innerHTML`, `\.style\b`} {
+		if found := regexp.MustCompile(forbidden).Find(widget(t)); found != nil {
+			t.Errorf("matterpass.js contains %q", found)
+		}
+	}
+}
+
+// hostPage is somebody's ERP under a strict policy, without a word of our own:
+// the element is made by its script, which is the test's.
+func hostPage(chat string) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self' "+chat+"; connect-src 'self' "+chat+
+			"; frame-src "+chat+"; style-src 'self'; require-trusted-types-for 'script'")
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = fmt.Fprint(w, `<!doctype html><title>host</title><script src="/host.js"></script><input id="field">`)
+	})
+	mux.HandleFunc("GET /host.js", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/javascript")
+		_, _ = fmt.Fprintf(w, hostScript, chat+"/widget/v1/matterpass.js")
+	})
+	return mux
+}
+
+const hostScript = `
+let chat, events = [], asked = 0, violations = 0;
+addEventListener("securitypolicyviolation", () => violations++);
+for (const name of ["ready", "signin", "signout"]) addEventListener(name, ({ detail }) => events.push(name + (detail ? ":" + detail.user.username : "")));
+addEventListener("error", ({ detail }) => detail && events.push("error:" + detail.code));
+const card = () => chat?.shadowRoot?.querySelector("section").innerText;
+const frame = () => chat.shadowRoot.querySelector("iframe");
+const button = () => chat.shadowRoot.querySelector("button");
+const credentials = (email) => () => (asked++, { email, password: "secret of " + email });
+async function put(email, attributes = {}) {
+  await import(%q);
+  const element = document.createElement("mattermost-chat");
+  for (const [name, value] of Object.entries({ email, ...attributes })) element.setAttribute(name, value);
+  element.credentials = credentials(email);
+  document.body.append(element);
+  return (chat = element);
+}`
+
+// host opens a page of somebody's with the chat of demo@erp.test in it.
+func host(t tab, chat *fakeChat) string {
+	t.Helper()
+	address := serve(t.T, "erp.localhost", hostPage(chat.url))
+	t.open(address)
+	return address
+}
+
+const putDemo = `put("demo@erp.test")`
+
+func TestWidget(t *testing.T) {
+	browser := startBrowser(t)
+	for name, promise := range map[string]func(tab, *fakeChat){
+		"signs in once when there is no session":                  signsIn,
+		"a reload of the page spends no login":                    reloadSpendsNoLogin,
+		"three tries, 300 and 800 ms apart, then no more":         triesThrice,
+		"a refusal is not tried again by itself":                  refusalIsFinal,
+		"Retry-After is honoured":                                 honoursRetryAfter,
+		"a long Retry-After is counted down in words":             countsDown,
+		"a change of user ends the old session and frame first":   switchesUser,
+		"an answer for the former user is dropped":                dropsOldAnswers,
+		"blocked cookies are named, with a way out":               namesBlockedCookies,
+		"a second factor is asked for and sent":                   asksForCode,
+		"a server that is down is said so, and the button helps":  saysDown,
+		"a server that cannot be reached is said so":              saysUnreachable,
+		"an element that leaves the page asks nothing more":       leavesQuietly,
+		"two elements share one login":                            sharesLogin,
+		"an element that comes later shares the login under way":  sharesLoginUnderWay,
+		"the host page keeps the focus":                           keepsFocus,
+		"signing out ends the session and can be undone":          signsOut,
+		"credentials set before the element is defined are used":  upgrades,
+		"credentials that fail are said so":                       saysNoCredentials,
+		"a lazy element signs in when it comes into view":         waitsForView,
+		"nothing is stored in the host page":                      storesNothing,
+		"a session that starts before sign-out has ended is kept": signsInAfterSignOut,
+	} {
+		t.Run(name, func(t *testing.T) {
+			promise(newTab(t, browser), newFakeChat(t))
+		})
+	}
+}
+
+func want(t tab, what, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %q, want %q", what, got, want)
+	}
+}
+
+func signsIn(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(putDemo)
+	t.state("ready")
+	want(t, "calls", chat.order(), "health session login session page:demo@erp.test")
+	want(t, "events", t.text("events"), "signin:demo,ready:demo")
+	want(t, "login", chat.seen("login")[0].body, `{"email":"demo@erp.test","password":"secret of demo@erp.test"}`)
+	want(t, "title", t.text("frame().title"), "Chat")
+	want(t, "policy violations", t.text("violations"), "0")
+	login, page := chat.seen("login")[0], chat.seen("page:demo@erp.test")[0]
+	if pause := page.at.Sub(login.at); pause < 300*time.Millisecond {
+		t.Errorf("the frame was loaded %v after the login, want 300 ms or more", pause)
+	}
+	if strings.Contains(t.text("document.documentElement.outerHTML"), "secret") {
+		t.Error("the password is in the document")
+	}
+}
+
+func reloadSpendsNoLogin(t tab, chat *fakeChat) {
+	address := host(t, chat)
+	t.do(putDemo)
+	t.state("ready")
+	t.open(address)
+	t.do(`put("DEMO@erp.test")`)
+	t.state("ready")
+	t.do("chat.reload()")
+	t.wait("events.length === 2")
+	want(t, "events", t.text("events"), "ready:demo,ready:demo")
+	if n := len(chat.seen("login")); n != 1 {
+		t.Errorf("%d logins, want 1", n)
+	}
+}
+
+func triesThrice(t tab, chat *fakeChat) {
+	chat.on("login", refusal(http.StatusServiceUnavailable, "upstream_unavailable"))
+	host(t, chat)
+	t.do(putDemo)
+	t.state("error")
+	logins := chat.seen("login")
+	if len(logins) != 3 {
+		t.Fatalf("%d logins, want 3", len(logins))
+	}
+	for i, least := range []time.Duration{300 * time.Millisecond, 800 * time.Millisecond} {
+		if gap := logins[i+1].at.Sub(logins[i].at); gap < least || gap > least+1500*time.Millisecond {
+			t.Errorf("pause %d: %v, want a little more than %v", i+1, gap, least)
+		}
+	}
+	want(t, "button", t.text("button().innerText"), "Try again (3 of 3)")
+	want(t, "button disabled", t.text("button().disabled"), "true")
+	want(t, "events", t.text("events"), "error:upstream_unavailable")
+	says(t, "Reload this page", "ref-503")
+}
+
+func says(t tab, parts ...string) {
+	t.Helper()
+	card := t.text("card()")
+	for _, part := range parts {
+		if !strings.Contains(card, part) {
+			t.Errorf("the card does not say %q: %s", part, card)
+		}
+	}
+}
+
+func refusalIsFinal(t tab, chat *fakeChat) {
+	chat.on("login", refusal(http.StatusUnauthorized, "login_refused"), works)
+	host(t, chat)
+	t.do(putDemo)
+	t.state("error")
+	says(t, "not accepted", "Try again (2 of 3)", "ref-401")
+	want(t, "calls", chat.order(), "health session login")
+	t.do("button().focus(), button().click()")
+	t.wait(`chat.shadowRoot.activeElement?.tagName === "SECTION"`)
+	t.state("ready")
+	want(t, "events", t.text("events"), "error:login_refused,signin:demo,ready:demo")
+}
+
+func honoursRetryAfter(t tab, chat *fakeChat) {
+	busy := refusal(http.StatusTooManyRequests, "rate_limited")
+	busy.header = map[string]string{"Retry-After": "2"}
+	chat.on("login", busy, works)
+	host(t, chat)
+	t.do(putDemo)
+	t.state("ready")
+	logins := chat.seen("login")
+	if gap := logins[1].at.Sub(logins[0].at); len(logins) != 2 || gap < 2*time.Second {
+		t.Errorf("%d logins %v apart, want 2 at least 2 s apart", len(logins), gap)
+	}
+}
+
+func countsDown(t tab, chat *fakeChat) {
+	chat.on("login", answer{status: http.StatusTooManyRequests, body: `{"code":"rate_limited","retry_after":30}`})
+	host(t, chat)
+	t.do(putDemo)
+	t.state("error")
+	t.wait(`button().innerText === "Trying again in 29 seconds"`)
+	want(t, "button disabled", t.text("button().disabled"), "true")
+	want(t, "events", t.text("events"), "error:rate_limited")
+	if n := len(chat.seen("login")); n != 1 {
+		t.Errorf("%d logins while waiting, want 1", n)
+	}
+	t.screenshot("waiting")
+}
+
+func switchesUser(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(putDemo)
+	t.state("ready")
+	t.do(`chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test")`)
+	want(t, "old frame", t.text("frame()"), "null")
+	t.wait(`events.includes("ready:dana")`)
+	want(t, "calls", chat.order(), "health session login session page:demo@erp.test health session logout login session page:dana@erp.test")
+	want(t, "logout", chat.seen("logout")[0].body, "{}")
+	want(t, "events", t.text("events"), "signin:demo,ready:demo,signout,signin:dana,ready:dana")
+	want(t, "frames", t.text(`chat.shadowRoot.querySelectorAll("iframe").length`), "1")
+}
+
+func dropsOldAnswers(t tab, chat *fakeChat) {
+	chat.on("login", answer{hold: make(chan struct{})}, works) // until the browser gives up
+	host(t, chat)
+	t.do(putDemo)
+	t.state("signing-in")
+	t.do(`chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test")`)
+	t.wait(`events.includes("ready:dana")`)
+	want(t, "events", t.text("events"), "signin:dana,ready:dana")
+}
+
+func namesBlockedCookies(t tab, chat *fakeChat) {
+	chat.cookies = "; Path=/; SameSite=Strict" // dropped: the two hosts are cross-site
+	host(t, chat)
+	t.do(putDemo)
+	t.state("error")
+	says(t, "blocks chat's cookies", "Open chat in a new tab")
+	want(t, "events", t.text("events"), "error:cookies_blocked")
+	want(t, "link", t.text(`chat.shadowRoot.querySelector("a").href`), chat.url+"/erp/channels/town-square")
+	if n := len(chat.seen("login")); n != 1 {
+		t.Errorf("%d logins, want 1", n)
+	}
+	t.screenshot("cookies-blocked")
+}
+
+func asksForCode(t tab, chat *fakeChat) {
+	chat.on("login", refusal(http.StatusUnauthorized, "mfa_required"), works)
+	host(t, chat)
+	t.do(putDemo)
+	t.state("mfa")
+	t.screenshot("mfa")
+	want(t, "events", t.text("events"), "")
+	t.do(`chat.shadowRoot.querySelector("input").value = "123456", button().click()`)
+	t.state("ready")
+	want(t, "login", chat.seen("login")[1].body, `{"email":"demo@erp.test","password":"secret of demo@erp.test","mfa_code":"123456"}`)
+}
+
+func saysDown(t tab, chat *fakeChat) {
+	chat.on("health", answer{status: 503, body: `{"status":"down","message":"Back at noon.","retry_after":0}`})
+	host(t, chat)
+	t.do(putDemo)
+	t.state("error")
+	says(t, "Chat is not available", "Back at noon.")
+	want(t, "calls", chat.order(), "health health health")
+	want(t, "logins", t.text("asked"), "0")
+	chat.on("health", works)
+	t.do("chat.signIn()")
+	t.state("ready")
+}
+
+func saysUnreachable(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(`put("demo@erp.test", { server: "http://chat.localhost:1" })`)
+	t.state("error")
+	says(t, "does not answer")
+	want(t, "events", t.text("events"), "error:unreachable")
+}
+
+func leavesQuietly(t tab, chat *fakeChat) {
+	release := make(chan struct{})
+	chat.on("session", answer{hold: release})
+	host(t, chat)
+	t.do(putDemo)
+	t.wait(`chat?.getAttribute("state") === "checking"`)
+	t.do("chat.remove()")
+	close(release)
+	t.do(`document.querySelector("#field").focus()`)
+	t.do(`put("dana@erp.test")`) // the next one's whole round is time enough for a stray request
+	chat.on("session", works)
+	t.wait(`events.includes("ready:dana")`)
+	want(t, "events", t.text("events"), "signin:dana,ready:dana")
+	want(t, "asked", t.text("asked"), "1")
+}
+
+func sharesLogin(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(putDemo + ";" + putDemo)
+	t.wait(`events.filter((e) => e === "ready:demo").length === 2`)
+	want(t, "events", t.text("events"), "signin:demo,ready:demo,ready:demo")
+	if n := len(chat.seen("login", "health")); n != 2 {
+		t.Errorf("%d logins and pre-flights, want one of each", n)
+	}
+}
+
+func sharesLoginUnderWay(t tab, chat *fakeChat) {
+	release := make(chan struct{})
+	chat.on("login", answer{hold: release})
+	host(t, chat)
+	t.do(putDemo)
+	t.state("signing-in")
+	t.do(putDemo)
+	t.state("checking")
+	close(release)
+	t.wait(`events.filter((e) => e === "ready:demo").length === 2`)
+	if n := len(chat.seen("login")); n != 1 {
+		t.Errorf("%d logins, want 1", n)
+	}
+}
+
+func keepsFocus(t tab, chat *fakeChat) {
+	chat.thieving = true
+	host(t, chat)
+	t.do(`window.lost = 0; field.addEventListener("blur", () => lost++); field.focus()`)
+	t.do(putDemo)
+	t.state("ready")
+	t.wait("lost > 0 && document.activeElement === field")
+}
+
+func signsOut(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(putDemo)
+	t.state("ready")
+	t.do("chat.signOut({ everywhere: true })")
+	t.state("signed-out")
+	want(t, "frame", t.text("frame()"), "null")
+	want(t, "logout", chat.seen("logout")[0].body, `{"everywhere":true}`)
+	t.do("button().click()")
+	t.state("ready")
+	want(t, "events", t.text("events"), "signin:demo,ready:demo,signout,signin:demo,ready:demo")
+}
+
+func signsInAfterSignOut(t tab, chat *fakeChat) {
+	release := make(chan struct{})
+	host(t, chat)
+	t.do(putDemo)
+	t.state("ready")
+	chat.on("logout", answer{hold: release})
+	t.do(`chat.signOut(), chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test"), chat.signIn()`)
+	t.wait(`chat.getAttribute("state") === "checking"`)
+	close(release)
+	t.state("ready")
+	want(t, "calls", chat.order(), "health session login session page:demo@erp.test logout health session login session page:dana@erp.test")
+}
+
+func upgrades(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(`chat = document.createElement("mattermost-chat"); chat.setAttribute("email", "demo@erp.test");
+		chat.credentials = { email: "demo@erp.test", password: "early" }; document.body.append(chat); import("` + chat.url + `/widget/v1/matterpass.js")`)
+	t.state("ready")
+	want(t, "login", chat.seen("login")[0].body, `{"email":"demo@erp.test","password":"early"}`)
+}
+
+func saysNoCredentials(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(putDemo + `; put("dana@erp.test").then(() => { chat.credentials = async () => { throw new Error("logged out") } })`)
+	t.state("error")
+	says(t, "did not say who you are", "Try again (2 of 3)")
+	want(t, "last event", t.text("events.at(-1)"), "error:credentials_missing")
+}
+
+func waitsForView(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(`field.after(Object.assign(document.createElement("canvas"), { height: 5000 }))`)
+	t.do(`put("demo@erp.test", { lazy: "" })`)
+	t.wait("chat?.shadowRoot && new Promise((seen) => new IntersectionObserver(() => seen(true)).observe(chat))")
+	want(t, "state", t.text(`chat.getAttribute("state")`), "null")
+	want(t, "calls", chat.order(), "")
+	t.do("chat.scrollIntoView()")
+	t.state("ready")
+}
+
+func storesNothing(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(putDemo)
+	t.state("ready")
+	want(t, "storage and cookies", t.text("localStorage.length + sessionStorage.length + document.cookie"), "0")
+}
