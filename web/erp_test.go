@@ -1,0 +1,115 @@
+package web_test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"matterpass/internal/erp"
+	"matterpass/web"
+)
+
+func demoERP(t *testing.T, chat *fakeChat) string {
+	t.Helper()
+	return serve(t, "erp.localhost", erp.New(erp.Options{
+		ChatURL: chat.url,
+		People: []erp.Person{
+			{Name: "Demo User", Email: "demo@erp.test", Password: "d"},
+			{Name: "Dana", Email: "dana@erp.test", Password: "d"},
+		},
+		Assets: web.ERP(),
+	}))
+}
+
+const pageState = `document.querySelector("#chat").getAttribute("state")`
+
+func TestERPPage(t *testing.T) {
+	browser := startBrowser(t)
+	for name, promise := range map[string]func(tab, *fakeChat, string){
+		"the ERP's user is signed in to chat, under the page's own policy": opensChat,
+		"the user switch changes chat in place and outlives a reload":      switchesInPlace,
+		"without the chat server the orders still work":                    survivesWithoutChat,
+		"the filter finds orders":                                          filtersOrders,
+		"no width needs sideways scrolling":                                fitsEveryWidth,
+	} {
+		t.Run(name, func(t *testing.T) {
+			chat := newFakeChat(t)
+			promise(newTab(t, browser), chat, demoERP(t, chat))
+		})
+	}
+}
+
+func opensChat(t tab, chat *fakeChat, address string) {
+	t.open(address)
+	t.wait(pageState + ` === "ready"`)
+	want(t, "user", t.text(`document.querySelector("#user").innerText`), "Demo User")
+	want(t, "calls", chat.order(), "health session login session page:demo@erp.test")
+}
+
+func switchesInPlace(t tab, chat *fakeChat, address string) {
+	t.open(address)
+	t.wait(pageState + ` === "ready"`)
+	t.do(`window.same = true; const people = document.querySelector("#switch"); people.value = "dana@erp.test"; people.dispatchEvent(new Event("change"))`)
+	t.wait(`document.querySelector("#user").innerText === "Dana" && ` + pageState + ` === "ready"`)
+	want(t, "page reloaded", t.text("!window.same"), "false")
+	t.open(address)
+	t.wait(pageState + ` === "ready"`)
+	want(t, "user", t.text(`document.querySelector("#user").innerText`), "Dana")
+	if n := len(chat.seen("login")); n != 2 {
+		t.Errorf("%d logins, want one for each person", n)
+	}
+}
+
+func survivesWithoutChat(t tab, _ *fakeChat, _ string) {
+	nowhere := &fakeChat{url: "http://chat.localhost:1"}
+	t.open(demoERP(t.T, nowhere))
+	t.wait(`document.querySelector("#chat").innerText.includes("cannot be loaded")`)
+	want(t, "orders", t.text(`document.querySelectorAll("tbody tr").length`), "12")
+}
+
+func filtersOrders(t tab, _ *fakeChat, address string) {
+	t.open(address)
+	t.wait(`!document.querySelector("#switch").disabled`)
+	filter := func(words string) string {
+		t.do(fmt.Sprintf(`{ const f = document.querySelector("#filter"); f.value = %q; f.dispatchEvent(new Event("input")) }`, words))
+		return t.text(`document.querySelectorAll("tbody tr:not([hidden])").length + " " + document.querySelector("#none").hidden`)
+	}
+	want(t, "one customer", filter("seaview"), "2 true")
+	want(t, "nothing", filter("zzz"), "0 false")
+	want(t, "everything", filter(" "), "12 true")
+}
+
+func fitsEveryWidth(t tab, _ *fakeChat, address string) {
+	for _, width := range []int64{320, 360, 600, 900, 1280, 1920} {
+		t.look(width, "light")
+		t.open(address)
+		t.wait(pageState + ` === "ready"`)
+		if got := t.text("document.documentElement.scrollWidth <= innerWidth"); got != "true" {
+			t.Errorf("%d px: the page is %s px wide", width, t.text("document.documentElement.scrollWidth"))
+		}
+	}
+}
+
+// TestScreenshots writes what people see to MATTERPASS_SCREENSHOTS.
+func TestScreenshots(t *testing.T) {
+	browser := startBrowser(t)
+	for _, width := range []int64{360, 1280} {
+		for _, scheme := range []string{"light", "dark"} {
+			chat := newFakeChat(t)
+			page := newTab(t, browser)
+			page.look(width, scheme)
+			release := make(chan struct{})
+			chat.on("login", answer{hold: release}, refusal(http.StatusUnauthorized, "login_refused"))
+			page.open(demoERP(t, chat))
+			for _, state := range []string{"signing-in", "ready", "error"} {
+				page.wait(pageState + ` === "` + state + `"`)
+				page.screenshot(fmt.Sprintf("erp-%s-%d-%s", state, width, scheme))
+				if state == "signing-in" {
+					close(release)
+				} else {
+					page.do(`document.querySelector("#chat").signOut().then(() => document.querySelector("#chat").signIn())`)
+				}
+			}
+		}
+	}
+}

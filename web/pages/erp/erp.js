@@ -1,0 +1,51 @@
+// The demo's ERP: who works here, and the chat beside the orders.
+
+const user = document.querySelector("#user");
+const people = document.querySelector("#switch");
+const chat = document.querySelector("#chat");
+const fold = document.querySelector("#fold");
+const filter = document.querySelector("#filter");
+
+async function me(email) {
+  const answer = await fetch("/erp/me", email && {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ email }),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}
+
+// Everything the chat needs: who it is for, and how that person signs in.
+function show(now) {
+  user.textContent = now.user.name;
+  people.replaceChildren(...now.people.map(({ name, email }) => new Option(name, email)));
+  people.value = now.user.email;
+  people.disabled = false;
+  chat.setAttribute("server", now.chat);
+  chat.setAttribute("email", now.user.email);
+  chat.credentials = () => ({ email: now.user.email, password: now.user.password });
+}
+
+people.addEventListener("change", async () => {
+  people.disabled = true;
+  show(await me(people.value));
+});
+
+fold.addEventListener("click", () => {
+  const open = fold.getAttribute("aria-expanded") === "true";
+  fold.setAttribute("aria-expanded", String(!open));
+});
+
+filter.addEventListener("input", () => {
+  const wanted = filter.value.trim().toLowerCase();
+  const rows = [...document.querySelectorAll("tbody tr")];
+  for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
+  document.querySelector("#none").hidden = rows.some((row) => !row.hidden);
+});
+
+const now = await me();
+show(now);
+import(`${now.chat}/widget/v1/matterpass.js`).catch(() => {
+  chat.textContent = "Chat cannot be loaded right now. Orders work as always; reload the page later.";
+});
