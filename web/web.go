@@ -1,0 +1,37 @@
+// Package web holds the files that browsers get: the widget and the demo's ERP
+// page. It embeds them as they are written, nothing is bundled or generated,
+// and it knows nothing of HTTP: who serves a file chooses its headers.
+package web
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"io/fs"
+)
+
+//go:embed widget/matterpass.js widget/matterpass.d.ts pages/erp
+var files embed.FS
+
+// Widget holds matterpass.js, the module that defines <mattermost-chat>, and
+// its types, matterpass.d.ts.
+func Widget() fs.FS { return sub("widget") }
+
+// ERP holds the page of the demo's stand-in ERP: index.html, erp.css, erp.js.
+func ERP() fs.FS { return sub("pages/erp") }
+
+// ETag is a strong entity tag (RFC 9110, section 8.8.3) made of a file's
+// content: the same bytes have the same tag in every instance and build.
+func ETag(content []byte) string {
+	sum := sha256.Sum256(content)
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+}
+
+// sub cannot fail: the folders are part of the build.
+func sub(dir string) fs.FS {
+	tree, err := fs.Sub(files, dir)
+	if err != nil {
+		panic(err)
+	}
+	return tree
+}
