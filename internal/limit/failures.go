@@ -29,7 +29,7 @@ type account struct {
 	prev, next *account
 }
 
-// NewFailures counts for at most capacity accounts; 0 means 100 000 (about 13 MB when all are used).
+// NewFailures counts for at most capacity accounts; 0 means 100 000 (about 10 MB when all are used).
 func NewFailures(capacity int) *Failures {
 	if capacity <= 0 {
 		capacity = defaultAccounts

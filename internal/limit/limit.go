@@ -34,7 +34,7 @@ const (
 type Options struct {
 	Tokens   int              // granted per Per; the burst equals it; default 5
 	Per      time.Duration    // default one minute
-	Capacity int              // buckets kept at most; default 200 000 (about 32 MB when all are used)
+	Capacity int              // buckets kept at most; default 200 000 (about 25 MB when all are used)
 	Now      func() time.Time // default time.Now, whose monotonic reading no clock step disturbs
 }
 
