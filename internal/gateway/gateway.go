@@ -1,0 +1,223 @@
+// Package gateway stands between browsers and Mattermost: everything on the chat
+// host that is not Matterpass's own goes through it, pages, API, files and the
+// WebSocket. It keeps the promises that a plain reverse proxy does not: a login
+// obeys the same limits as our own, a session comes into being nowhere else, the
+// pages can be framed by the configured origins and by nobody else, a client
+// cannot say who it is, and what was decided about a path is what Mattermost is
+// asked for.
+//
+// It knows Mattermost's HTTP surface, but neither its client library nor any
+// password. It sends cookies, and leaves their shape to internal/cookie's
+// middleware, which must be wrapped around it. It writes no log: what happened is
+// told to function fields.
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"matterpass/internal/login"
+)
+
+// Passwords opens a session for a password; *login.Service does. Its errors are
+// those of login.Service.WithPassword.
+type Passwords interface {
+	WithPassword(context.Context, login.Attempt) (login.Session, error)
+}
+
+// Options shapes a Gateway. Upstream, Public and Login must be set; every other
+// field has a useful zero value.
+type Options struct {
+	// Upstream is how we reach Mattermost, Public is the origin of the chat for
+	// browsers. Their scheme and host are used, and the path of Upstream.
+	Upstream, Public *url.URL
+	// AllowedOrigins may frame the pages, beside the chat host itself.
+	AllowedOrigins []string
+	// SiteURL is Mattermost's own address as it is set there now. Empty, or nil:
+	// not known, the upstream's origin stands in for it.
+	SiteURL func() string
+
+	// Login decides every POST /api/v4/users/login.
+	Login Passwords
+	// Allow opens groups of authentication routes that are refused otherwise; see
+	// Groups. What is opened is still limited.
+	Allow []string
+	// Plugin is the id of our companion plugin, whose routes are not there for
+	// browsers. Empty for none.
+	Plugin string
+	// Limit takes one of a client's tries at the limited routes; nil limits none.
+	Limit func(*http.Request) login.Decision
+
+	// HTTPS tells whether the browser used https; by default the connection's TLS
+	// or the scheme of Public. ClientAddr is the person's address, by default the
+	// TCP peer's.
+	HTTPS      func(*http.Request) bool
+	ClientAddr func(*http.Request) netip.Addr
+	// Transport carries the requests; nil is NewTransport's.
+	Transport http.RoundTripper
+
+	// Fail answers what went wrong with Mattermost, an error of package upstream;
+	// FailPage does so where a person would see the answer as a page.
+	Fail, FailPage func(http.ResponseWriter, *http.Request, error)
+	// RateLimit describes a limiter's decision in the headers of an answer, with
+	// Retry-After where it is a no. By default it sets Retry-After alone.
+	RateLimit func(http.Header, login.Decision)
+	// Note is told the route's pattern and a stable word for what became of the
+	// request, "" where nothing special did. Both are of bounded number.
+	Note func(r *http.Request, route, code string)
+	// Tunnels is told of every WebSocket that opens (+1) and closes (-1).
+	Tunnels func(delta int)
+}
+
+// Gateway is an http.Handler. It is safe for concurrent use.
+type Gateway struct {
+	Options
+	origin    string // of Public, as browsers spell it
+	ancestors []string
+	routes    []route
+	buffers   *buffers
+	tunnels   tunnels
+}
+
+// New returns a Gateway.
+func New(o Options) *Gateway {
+	o.setDefaults()
+	return &Gateway{
+		Options:   o,
+		origin:    originOf(o.Public),
+		ancestors: append([]string{"'self'"}, o.AllowedOrigins...),
+		routes:    routesFor(o.Plugin, o.Allow),
+		buffers:   newBuffers(),
+		tunnels:   tunnels{open: map[*tunnel]struct{}{}, count: o.Tunnels},
+	}
+}
+
+func (o *Options) setDefaults() {
+	if o.SiteURL == nil {
+		o.SiteURL = func() string { return "" }
+	}
+	if o.Limit == nil {
+		o.Limit = func(*http.Request) login.Decision { return login.Decision{OK: true} }
+	}
+	if o.HTTPS == nil {
+		secure := o.Public.Scheme == "https"
+		o.HTTPS = func(r *http.Request) bool { return secure || r.TLS != nil }
+	}
+	if o.ClientAddr == nil {
+		o.ClientAddr = peer
+	}
+	if o.Transport == nil {
+		o.Transport = NewTransport()
+	}
+	if o.Fail == nil {
+		o.Fail = failAsMattermost
+	}
+	if o.RateLimit == nil {
+		o.RateLimit = setRetryAfter
+	}
+	if o.Note == nil {
+		o.Note = func(*http.Request, string, string) {}
+	}
+	if o.Tunnels == nil {
+		o.Tunnels = func(int) {}
+	}
+}
+
+// ServeHTTP decides what a request is, from its method and canonical path alone,
+// and then does that.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !isForwardable(r.Method) {
+		w.Header().Set("Allow", strings.Join(methods(), ", "))
+		g.refuse(w, r, anyRoute, refuseMethod)
+		return
+	}
+	path, err := canonical(r.URL)
+	if err != nil {
+		g.refuse(w, r, anyRoute, refusePath)
+		return
+	}
+	if path != r.URL.Path {
+		g.redirect(w, r, path)
+		return
+	}
+	found := find(g.routes, r.Method, path)
+	if asksUpgrade(r) {
+		g.upgrade(w, r, found)
+		return
+	}
+	g.serve(w, r, found)
+}
+
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, found route) {
+	switch found.class {
+	case signIn:
+		g.signIn(w, r, found)
+	case hidden:
+		g.refuse(w, r, found, refuseHidden)
+	case refused:
+		g.refuse(w, r, found, refuseRoute)
+	case adminOnly:
+		g.forAdmin(w, r, found)
+	case limited:
+		g.limited(w, r, found)
+	default:
+		g.forward(w, r, found)
+	}
+}
+
+// limited forwards what may be guessed at, while the client has tries left.
+func (g *Gateway) limited(w http.ResponseWriter, r *http.Request, found route) {
+	decision := g.Limit(r)
+	if !decision.OK {
+		g.RateLimit(w.Header(), decision)
+		g.refuse(w, r, found, refuseLimited)
+		return
+	}
+	g.forward(w, r, found)
+}
+
+// redirect answers a path that is not clean as Mattermost does
+// (docs/mattermost.md A15), so that none such is ever forwarded.
+func (g *Gateway) redirect(w http.ResponseWriter, r *http.Request, path string) {
+	target := url.URL{Path: path, RawQuery: r.URL.RawQuery}
+	w.Header().Set("Location", target.String())
+	w.WriteHeader(http.StatusMovedPermanently)
+	g.Note(r, anyRoute.pattern, "redirected")
+}
+
+// methods lists what Mattermost's clients use.
+func methods() []string {
+	return []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+}
+
+func isForwardable(method string) bool {
+	switch method {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS":
+		return true
+	}
+	return false
+}
+
+func peer(r *http.Request) netip.Addr {
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return addr.Addr().Unmap()
+}
+
+// originOf is the origin of u as browsers spell it: lower case, and no port
+// where it is the scheme's own (RFC 6454 section 6.2).
+func originOf(u *url.URL) string {
+	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	switch scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return scheme + "://" + host
+}

@@ -1,0 +1,106 @@
+package gateway
+
+import (
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"matterpass/internal/cookie"
+)
+
+// dropIdentity removes every header by which somebody in front of a server says
+// who the client is or what it asked for, in any spelling: servers behind ours
+// may read "_" and "." as "-", so no name with one of them goes on.
+func dropIdentity(h http.Header) {
+	for name := range h {
+		if isIdentity(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// isIdentity takes a name in its canonical spelling.
+func isIdentity(name string) bool {
+	switch name {
+	case "Forwarded", "X-Real-Ip", "X-Client-Ip", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip",
+		"Fastly-Client-Ip", "X-Cluster-Client-Ip", "X-Azure-Clientip", "X-Host", "X-Scheme", "X-Url-Scheme",
+		"X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "Front-End-Https",
+		"Http2-Settings", "Proxy", "Via":
+		return true
+	}
+	return strings.ContainsAny(name, "_.") ||
+		strings.HasPrefix(name, "X-Forwarded") ||
+		strings.HasPrefix(name, "X-Original-") ||
+		strings.HasPrefix(name, "X-Rewrite-") ||
+		strings.HasPrefix(name, "Mattermost-") // the plugin host's own (docs/mattermost.md F7)
+}
+
+// adjust makes Mattermost's answer ours to send.
+func (x *exchange) adjust(res *http.Response) error {
+	h := res.Header
+	h.Del("Token") // the session token (docs/mattermost.md A2)
+	h.Del("X-Frame-Options")
+	if res.StatusCode == http.StatusSwitchingProtocols {
+		h.Del("Set-Cookie") // goes out past the cookie middleware
+		return nil
+	}
+	x.allowFraming(h)
+	x.makePublic(h)
+	if x.on.class == signOut && res.StatusCode/100 == 2 {
+		cookie.SignOut(h)
+	}
+	giveWay(x.w.Header(), h)
+	return nil
+}
+
+// allowFraming opens what restricts framing to the configured origins, and
+// restricts the page that came without.
+func (x *exchange) allowFraming(h http.Header) {
+	const policy = "Content-Security-Policy"
+	policies := h[policy]
+	for i, value := range policies {
+		policies[i] = withAncestors(value, x.ancestors)
+	}
+	if len(policies) == 0 && isHTML(h) {
+		h.Set(policy, ancestorsOnly(x.ancestors))
+	}
+}
+
+func isHTML(h http.Header) bool {
+	kind, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
+	return kind == "text/html" || kind == "application/xhtml+xml"
+}
+
+// makePublic rewrites a redirect to an address of Mattermost's that browsers do
+// not have. A redirect elsewhere is Mattermost's own business (a sign-in
+// provider, a file store) and passes.
+func (x *exchange) makePublic(h http.Header) {
+	location, err := url.Parse(h.Get("Location"))
+	if err != nil || location.Host == "" {
+		return
+	}
+	origin := originOf(location)
+	if origin == originOf(x.Upstream) || origin == x.siteOrigin() {
+		location.Scheme, location.Host = x.Public.Scheme, x.Public.Host
+		h.Set("Location", location.String())
+	}
+}
+
+// giveWay removes from what the middleware has put on the answer whatever
+// Mattermost says itself, and what is about pages of our own. The request id
+// stays ours: it is the one in our record.
+func giveWay(own, theirs http.Header) {
+	if own.Get("X-Request-Id") != "" {
+		theirs.Del("X-Request-Id")
+	}
+	for name := range theirs {
+		own.Del(name)
+	}
+	for _, name := range []string{
+		"Content-Security-Policy", "X-Frame-Options", "Permissions-Policy", "Cache-Control",
+		"Cross-Origin-Embedder-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy",
+	} {
+		own.Del(name)
+	}
+}

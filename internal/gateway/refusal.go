@@ -1,0 +1,103 @@
+package gateway
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"matterpass/internal/login"
+	"matterpass/internal/upstream"
+)
+
+// refusal is an answer in the shape of Mattermost's own errors, since those who
+// get it are Mattermost's web app and its other clients.
+type refusal struct {
+	ID      string `json:"id"`
+	Message string `json:"message"`
+	Detail  string `json:"detailed_error"`
+	Request string `json:"request_id"`
+	Status  int    `json:"status_code"`
+}
+
+// Refusals of our own. The part of the id after the last dot is the word for
+// Options.Note.
+var (
+	refuseMethod    = ours("method_not_allowed", http.StatusMethodNotAllowed, "This method is not allowed here.")
+	refusePath      = ours("path_ambiguous", http.StatusBadRequest, "This address can be read in two ways.")
+	refuseHidden    = ours("not_found", http.StatusNotFound, "There is nothing at this address.")
+	refuseRoute     = ours("route_refused", http.StatusForbidden, "This way into chat is closed here. Sign in with your password or through the application.")
+	refuseLimited   = ours("rate_limited", http.StatusTooManyRequests, "Too many tries. Wait a moment and try again.")
+	refuseUpgrade   = ours("upgrade_refused", http.StatusBadRequest, "This connection cannot be switched to another protocol.")
+	refuseOrigin    = ours("origin_refused", http.StatusForbidden, "This request came from a page of another site.")
+	refuseTooLarge  = ours("too_large", http.StatusRequestEntityTooLarge, "The request is too large.")
+	refuseBody      = ours("body_unreadable", http.StatusBadRequest, "The request could not be read.")
+	refuseDraining  = ours("draining", http.StatusServiceUnavailable, "The server is restarting. Try again in a moment.")
+	refuseBusy      = ours("busy", http.StatusServiceUnavailable, "Too many people are signing in right now. Try again in a moment.")
+	refuseDown      = ours("upstream_unavailable", http.StatusServiceUnavailable, "Chat is not available right now.")
+	refuseSlow      = ours("upstream_timeout", http.StatusGatewayTimeout, "Chat did not answer in time.")
+	refuseNonsense  = ours("upstream_invalid", http.StatusBadGateway, "Chat gave an answer that cannot be used.")
+	refuseAdminOnly = ours("signup_refused", http.StatusForbidden, "Accounts are made by an administrator here.")
+)
+
+func ours(word string, status int, message string) refusal {
+	return refusal{ID: idPrefix + word, Message: message, Status: status}
+}
+
+const idPrefix = "matterpass.gateway."
+
+// refuse answers on the gateway's behalf and tells Note why.
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, on route, why refusal) {
+	why.write(w)
+	g.Note(r, on.pattern, why.word())
+}
+
+func (f refusal) word() string {
+	if len(f.ID) > len(idPrefix) && f.ID[:len(idPrefix)] == idPrefix {
+		return f.ID[len(idPrefix):]
+	}
+	return "login_refused"
+}
+
+func (f refusal) write(w http.ResponseWriter) {
+	h := w.Header()
+	f.Request = h.Get("X-Request-Id")
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(f.Status)
+	_ = json.NewEncoder(w).Encode(f) // the client is gone; nobody to tell
+}
+
+// failAsMattermost is the default of Options.Fail.
+func failAsMattermost(w http.ResponseWriter, _ *http.Request, err error) {
+	refusalFor(err).write(w)
+}
+
+// refusalFor is what may be said about an error of package upstream.
+func refusalFor(err error) refusal {
+	var throttled *upstream.Throttled
+	switch {
+	case errors.Is(err, upstream.ErrTimeout):
+		return refuseSlow
+	case errors.Is(err, upstream.ErrInvalid):
+		return refuseNonsense
+	case errors.As(err, &throttled):
+		return refuseBusy
+	default:
+		return refuseDown
+	}
+}
+
+// setRetryAfter is the default of Options.RateLimit.
+func setRetryAfter(h http.Header, d login.Decision) {
+	if !d.OK {
+		h.Set("Retry-After", seconds(d.RetryAfter))
+	}
+}
+
+// seconds is d in whole seconds, rounded up, at least one (RFC 9110 section 10.2.3).
+func seconds(d time.Duration) string {
+	return strconv.Itoa(max(1, int(math.Ceil(d.Seconds()))))
+}
