@@ -14,11 +14,11 @@ func TestCheckTextFinds(t *testing.T) {
 		text string
 		want []string
 	}{
-		"nothing in plain words":       {text: "We work on the root of the matter.\nCOPY bin/work /usr/bin/"},
+		"nothing in plain words":       {text: "We work on the root of the matter.\nCOPY bin/wo" + "rk/x /usr/bin/"},
 		"a path of one machine":        {text: "fine\nsee /wo" + "rk/main", want: []string{`notes.txt:2: speaks of "/wo` + `rk/"`}},
 		"somebody's home":              {text: "cd /ro" + "ot/src", want: []string{`notes.txt:1: speaks of "/ro` + `ot/"`}},
-		"how it was written":           {text: "AI-" + "generated", want: []string{`notes.txt:1: speaks of "AI-` + `generated"`}},
-		"a reference outside the tree": {text: "see shared" + "/design", want: []string{`notes.txt:1: speaks of "shared` + `/design"`}},
+		"how it was written":           {text: "AI-" + "generated", want: []string{`notes.txt:1: speaks of "ai-` + `generated"`}},
+		"a reference outside the tree": {text: "see shared" + "/notes.md", want: []string{`notes.txt:1: speaks of "shared` + `/notes.md"`}},
 		"nothing in a picture":         {text: "\x89PNG\x00 /wo" + "rk/"},
 	}
 	for name, tt := range tests {
