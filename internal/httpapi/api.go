@@ -87,11 +87,9 @@ func reply(w http.ResponseWriter, status int, body any) error {
 	return nil
 }
 
-// setAccountLimit tells a client the state of its account's bucket.
-func setAccountLimit(h http.Header, d login.Decision) {
-	middleware.SetRateLimit(h, "account", middleware.Decision{
-		OK: d.OK, Limit: d.Limit, Remaining: d.Remaining, Per: d.Per, RetryAfter: d.RetryAfter, Reset: d.Reset,
-	})
+// SetAccountLimit tells a client the state of its account's bucket.
+func SetAccountLimit(h http.Header, d login.Decision) {
+	middleware.SetRateLimit(h, "account", middleware.Decision(d))
 }
 
 // Panicked answers for a handler that panicked; value and stack are in the
@@ -99,3 +97,7 @@ func setAccountLimit(h http.Header, d login.Decision) {
 func (a *API) Panicked(w http.ResponseWriter, r *http.Request, _ any, _ []byte) {
 	a.Fail(w, r, errPanic)
 }
+
+// Misdirected answers a request for a host that is not ours, RFC 9110 section
+// 15.5.20.
+func (a *API) Misdirected() http.Handler { return a.own(a.refuse(errHost)) }

@@ -175,7 +175,7 @@ func (a *API) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	var limited *login.Limited
 	if errors.As(err, &limited) {
-		setAccountLimit(w.Header(), limited.Decision)
+		SetAccountLimit(w.Header(), limited.Decision)
 	}
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.RetryAfter))

@@ -2,12 +2,12 @@ package httpapi
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"io/fs"
 	"net/http"
 	"strings"
 	"time"
+
+	"matterpass/web"
 )
 
 // widget serves one file of the widget to pages of any origin: it holds no
@@ -20,8 +20,7 @@ func (a *API) widget(name string) handler {
 	if err != nil {
 		return func(http.ResponseWriter, *http.Request) error { return err }
 	}
-	digest := sha256.Sum256(content)
-	etag := `"` + hex.EncodeToString(digest[:8]) + `"`
+	etag := web.ETag(content)
 	media := "text/javascript; charset=utf-8"
 	if strings.HasSuffix(name, ".d.ts") {
 		media = "text/plain; charset=utf-8"

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func bucketOf(d device, known bool) string {
 // more. Strangers stop well before the lock; a browser that signed in before
 // stops one short of it.
 func (s *Service) ceiling(known bool) int {
-	most := s.MaxAttempts()
+	most := cmp.Or(s.MaxAttempts(), mattermostAttempts)
 	if known {
 		return max(1, most-1)
 	}

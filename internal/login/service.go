@@ -23,7 +23,8 @@ type Options struct {
 	Patience    time.Duration // longest wait in the queue; 5 s
 	Floor       time.Duration // least time that a refusal takes; 250 ms
 
-	// MaxAttempts is Mattermost's MaximumLoginAttempts at this moment; 10.
+	// MaxAttempts is Mattermost's MaximumLoginAttempts at this moment; 0 where it
+	// is not known, which is taken for its default of 10.
 	MaxAttempts func() int
 	// Decided is told of every sign-in that was decided.
 	Decided func(context.Context, Outcome)
@@ -43,7 +44,7 @@ func New(o Options) *Service {
 	setDefault(&o.Patience, 5*time.Second)
 	setDefault(&o.Floor, 250*time.Millisecond)
 	if o.MaxAttempts == nil {
-		o.MaxAttempts = func() int { return mattermostAttempts }
+		o.MaxAttempts = func() int { return 0 }
 	}
 	if o.Decided == nil {
 		o.Decided = func(context.Context, Outcome) {}

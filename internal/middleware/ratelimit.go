@@ -20,9 +20,9 @@ type Decision struct {
 	OK         bool
 	Limit      int           // requests in Per
 	Remaining  int           // of them, now
-	Per        time.Duration // the window
 	RetryAfter time.Duration // when refused
 	Reset      time.Duration // until all of Limit is there again
+	Per        time.Duration // the window
 }
 
 // RateLimit asks limiter about the client, tells the client the answer, and

@@ -29,7 +29,8 @@ const (
 // Options of a Server.
 type Options struct {
 	Addr      string
-	AdminAddr string // empty: no admin listener
+	Listener  net.Listener // in place of Addr, for who must know the port first
+	AdminAddr string       // empty: no admin listener
 	Handler   http.Handler
 	Admin     http.Handler
 	// Certificate makes the public listener HTTPS (HTTP/1.1 and HTTP/2).
@@ -58,9 +59,12 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{Options: o, public: newHTTP(o, o.Handler), admin: newHTTP(o, o.Admin)}
 	var err error
-	if s.listener, err = listen(ctx, o.Addr); err != nil {
-		return nil, fmt.Errorf("HTTP_ADDR: %w", err)
+	if s.listener = o.Listener; s.listener == nil {
+		if s.listener, err = listen(ctx, o.Addr); err != nil {
+			return nil, fmt.Errorf("HTTP_ADDR: %w", err)
+		}
 	}
+	s.listener = stallListener{s.listener}
 	if o.Certificate != nil {
 		s.listener = tls.NewListener(s.listener, &tls.Config{
 			GetCertificate: o.Certificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
@@ -73,16 +77,13 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 		_ = s.listener.Close() // the error of the other address is the one to report
 		return nil, fmt.Errorf("ADMIN_ADDR: %w", err)
 	}
+	s.adminListen = stallListener{s.adminListen}
 	return s, nil
 }
 
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	return stallListener{l}, nil
+	return lc.Listen(ctx, "tcp", addr)
 }
 
 func newHTTP(o Options, h http.Handler) *http.Server {

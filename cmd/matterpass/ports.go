@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"net/netip"
+	"sync"
+	"time"
+
+	"matterpass/internal/config"
+	"matterpass/internal/limit"
+	"matterpass/internal/login"
+	"matterpass/internal/mattermost"
+	"matterpass/internal/middleware"
+)
+
+// derive makes a key for one use out of a secret, so that no two uses share
+// one: HKDF-SHA256, RFC 5869, with the use as info.
+func derive(secret []byte, use string) []byte {
+	key, err := hkdf.Key(sha256.New, secret, nil, "matterpass "+use+" v1", sha256.Size)
+	if err != nil {
+		panic(err) // only for a length that HKDF cannot give
+	}
+	return key
+}
+
+// secretKeys are SECRET_KEYS, or a key of this run in development: then known
+// devices are forgotten at every start.
+func secretKeys(cfg config.Config) []login.DeviceKey {
+	var keys []login.DeviceKey
+	for _, k := range cfg.Keys.Secrets {
+		keys = append(keys, login.DeviceKey{ID: k.ID, Secret: []byte(k.Secret.Reveal())})
+	}
+	if len(keys) == 0 {
+		keys = append(keys, login.DeviceKey{ID: "run", Secret: []byte(rand.Text())})
+	}
+	return keys
+}
+
+func deviceKeys(keys []login.DeviceKey) []login.DeviceKey {
+	derived := make([]login.DeviceKey, len(keys))
+	for i, k := range keys {
+		derived[i] = login.DeviceKey{ID: k.ID, Secret: derive(k.Secret, "device cookie")}
+	}
+	return derived
+}
+
+// accountLimiter is the login's bucket for an account; a browser that signed in
+// before has one of its own.
+type accountLimiter struct {
+	limiter *limit.Limiter
+	hasher  limit.Hasher
+	refused func()
+}
+
+func (l accountLimiter) Allow(account, device string, from netip.Addr) login.Decision {
+	d := l.limiter.Allow(l.hasher.Key("login", account, device), l.hasher.Key("network", middleware.Network(from).String()))
+	if !d.OK {
+		l.refused()
+	}
+	return login.Decision(d)
+}
+
+// clientLimiter counts an IPv4 address or an IPv6 /64 as one client.
+type clientLimiter struct {
+	limiter *limit.Limiter
+	hasher  limit.Hasher
+	refused func()
+}
+
+func (l clientLimiter) Allow(client netip.Addr) middleware.Decision {
+	key := l.hasher.Key("client", middleware.Network(client).String())
+	d := l.limiter.Allow(key, key)
+	if !d.OK {
+		l.refused()
+	}
+	return middleware.Decision(d)
+}
+
+// keyLimiter gives each API key a bucket.
+func keyLimiter(limiter *limit.Limiter, hasher limit.Hasher, refused func()) func(string) middleware.Decision {
+	return func(id string) middleware.Decision {
+		key := hasher.Key("api key", id)
+		d := limiter.Allow(key, key)
+		if !d.OK {
+			refused()
+		}
+		return middleware.Decision(d)
+	}
+}
+
+// failures keeps the count of failed tries in memory.
+type failures struct {
+	counts *limit.Failures
+	hasher limit.Hasher
+}
+
+func (f failures) Begin(account string, ceiling int) (func(login.Verdict), bool) {
+	key := f.hasher.Key("failures", account)
+	return func(v login.Verdict) { f.end(key, v) }, f.counts.Begin(key, ceiling)
+}
+
+func (f failures) end(key limit.Key, v login.Verdict) {
+	switch v {
+	case login.Succeeded:
+		f.counts.Succeed(key)
+	case login.NotCounted:
+		f.counts.Release(key)
+	default:
+		f.counts.Fail(key)
+	}
+}
+
+func (f failures) Clear(account string) { f.counts.Clear(f.hasher.Key("failures", account)) }
+
+// settings follows what Mattermost is set to, so that a change there needs no
+// restart here.
+type settings struct {
+	client *mattermost.Client
+	admin  bool // an admin token is there
+
+	mu      sync.Mutex
+	siteURL string
+	most    int
+}
+
+// How often the settings are read, once they are known and until then.
+const (
+	settingsEvery = time.Minute
+	settingsRetry = 5 * time.Second
+)
+
+// SiteURL is empty until it is known.
+func (s *settings) SiteURL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.siteURL
+}
+
+// MaxAttempts is zero until it is known.
+func (s *settings) MaxAttempts() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.most
+}
+
+// follow reads the settings until ctx ends.
+func (s *settings) follow(ctx context.Context) {
+	for {
+		next := settingsEvery
+		if !s.read(ctx) {
+			next = settingsRetry
+		}
+		select {
+		case <-time.After(next):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *settings) read(ctx context.Context) (known bool) {
+	site, siteErr := s.client.SiteURL(ctx)
+	var most int
+	var mostErr error
+	if s.admin {
+		var live mattermost.Settings
+		live, mostErr = s.client.Settings(ctx)
+		most = live.MaximumLoginAttempts
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if siteErr == nil {
+		s.siteURL = site
+	}
+	if mostErr == nil && most > 0 {
+		s.most = most
+	}
+	return siteErr == nil && mostErr == nil
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"matterpass/internal/config"
+	"matterpass/internal/limit"
+	"matterpass/internal/login"
+	"matterpass/internal/mattermost"
+	"matterpass/internal/middleware"
+	"matterpass/internal/observe"
+	"matterpass/internal/provision"
+)
+
+// telemetry turns what the packages tell into log lines and metrics.
+type telemetry struct {
+	log     zerolog.Logger
+	metrics *observe.Metrics
+	person  func(email string) string
+	queue   *observe.Queue
+}
+
+func newTelemetry(cfg config.Config, out io.Writer, secret []byte) *telemetry {
+	queue := observe.NewQueue(out, 0)
+	t := &telemetry{
+		queue:   queue,
+		metrics: observe.NewMetrics(observe.MetricsOptions{Version: version}),
+		person:  observe.Person(derive(secret, "people in the log"), cfg.Production()),
+		log: observe.NewLogger(observe.LogOptions{
+			Out: queue, Format: string(cfg.Log.Format), Level: string(cfg.Log.Level), Terminal: isTerminal(out),
+		}),
+	}
+	t.metrics.WatchDropped(queue.Dropped)
+	return t
+}
+
+// isTerminal reports whether people watch out.
+func isTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// close writes out what waits, for a second at most.
+func (t *telemetry) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = t.queue.Close(ctx) // the lines are lost; there is nowhere left to say so
+}
+
+// request writes the one record of a request.
+func (t *telemetry) request(r middleware.Record) {
+	t.metrics.Request(r.Route, r.Method, r.Status, r.Duration)
+	e := t.log.WithLevel(levelOf(r)).
+		Str("request_id", r.RequestID).Str("method", observe.Foreign(r.Method)).Str("route", r.Route).
+		Int("status", r.Status).Int64("bytes", r.Bytes).Dur("ms", r.Duration)
+	if r.Client.IsValid() {
+		e.Stringer("client", r.Client)
+	}
+	optional(e, "code", r.Code)
+	optional(e, "key", r.Key)
+	optional(e, "user_agent", r.UserAgent)
+	if r.Err != nil {
+		e.Str("error", observe.Foreign(r.Err.Error()))
+	}
+	if len(r.Stack) > 0 {
+		e.Bytes("stack", r.Stack)
+	}
+	e.Msg("request")
+}
+
+// levelOf makes what is our fault an error and what is Mattermost's a warning;
+// probes are for debugging.
+func levelOf(r middleware.Record) zerolog.Level {
+	switch {
+	case r.Status == 500 || len(r.Stack) > 0:
+		return zerolog.ErrorLevel
+	case r.Status > 500:
+		return zerolog.WarnLevel
+	case r.Route == "/healthz" || r.Route == "/readyz":
+		return zerolog.DebugLevel
+	default:
+		return zerolog.InfoLevel
+	}
+}
+
+func optional(e *zerolog.Event, key, value string) {
+	if value != "" {
+		e.Str(key, value)
+	}
+}
+
+func (t *telemetry) signIn(ctx context.Context, o login.Outcome) {
+	t.metrics.SignIn(o.Way, o.Result)
+	e := t.log.Info().Str("request_id", middleware.RequestID(ctx)).Str("way", o.Way).Str("result", o.Result).
+		Str("person", t.person(o.Account)).Dur("ms", o.Took)
+	optional(e, "user_id", o.UserID)
+	if o.Client.Addr.IsValid() {
+		e.Stringer("client", o.Client.Addr)
+	}
+	e.Msg("sign-in")
+}
+
+func (t *telemetry) provisioned(ctx context.Context, o provision.Outcome) {
+	e := t.log.Info().Str("request_id", middleware.RequestID(ctx)).Str("result", o.Result).
+		Str("person", t.person(o.Email)).Strs("changed", o.Changed).Dur("ms", o.Took)
+	optional(e, "user_id", o.UserID)
+	e.Msg("provision")
+}
+
+func (t *telemetry) refused(limiter string) func() {
+	return func() { t.metrics.Refused(limiter) }
+}
+
+// watch shows the state of what can be asked at any time.
+func (t *telemetry) watch(client *mattermost.Client, service *login.Service, limiters map[string]*limit.Limiter) {
+	t.metrics.WatchBreaker(client.BreakerState)
+	t.metrics.WatchWaiting(service.Waiting)
+	for name, l := range limiters {
+		t.metrics.WatchLimiter(name, l.Len, l.Overflowed)
+	}
+}
+
+// errorLog takes what net/http says of broken clients, for debugging.
+func (t *telemetry) errorLog() *log.Logger {
+	return log.New(lines(func(line string) {
+		t.log.Debug().Str("error", observe.Foreign(line)).Msg("connection")
+	}), "", 0)
+}
+
+type lines func(string)
+
+func (f lines) Write(b []byte) (int, error) {
+	f(strings.TrimSpace(string(b)))
+	return len(b), nil
+}

@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+
+	"matterpass/internal/login"
+	"matterpass/internal/middleware"
+)
+
+// AdminOptions are the operator's pages that other packages serve.
+type AdminOptions struct {
+	Metrics  http.Handler
+	Profiles http.Handler // nil: off
+}
+
+// Admin serves ADMIN_ADDR: metrics, readiness with every check named, profiles
+// where they are on, and what needs an API key with the scope admin.
+func (a *API) Admin(o AdminOptions) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", o.Metrics)
+	mux.Handle("GET /healthz", a.serve(a.alive))
+	mux.Handle("GET /readyz", a.Readiness())
+	mux.Handle("POST /admin/clear-failures", a.requireAdmin(a.serve(a.clearFailures)))
+	if o.Profiles != nil {
+		mux.Handle("/debug/pprof/", o.Profiles)
+	}
+	mux.Handle("/", a.refuse(errNotFound))
+	return a.own(mux)
+}
+
+// requireAdmin wants a key with the scope admin and a caller that is no web
+// page: a page of any origin can reach a loopback address from its visitor's
+// browser.
+func (a *API) requireAdmin(next http.Handler) http.Handler {
+	return a.body()(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		key, ok := a.keys.find(bearerOf(r.Header))
+		switch {
+		case r.Header.Get("Origin") != "":
+			a.Fail(w, r, errOrigin)
+		case !ok:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="matterpass"`)
+			a.Fail(w, r, errNoKey)
+		case !slices.Contains(key.scopes, scopeAdmin):
+			a.Fail(w, r, errKeyScope)
+		default:
+			middleware.RecordOf(r.Context()).Key = key.id
+			next.ServeHTTP(w, r)
+		}
+	}))
+}
+
+// scopeAdmin is the scope of every call under /admin.
+const scopeAdmin = "admin"
+
+type clearFailuresRequest struct {
+	Email string `json:"email"`
+}
+
+// clearFailures lets strangers try an account's password again. It does not
+// touch Mattermost's own count.
+func (a *API) clearFailures(w http.ResponseWriter, r *http.Request) error {
+	in, err := decode[clearFailuresRequest](r)
+	if err != nil {
+		return err
+	}
+	name, err := login.EmailName(in.Email)
+	if err != nil {
+		return err
+	}
+	if err := a.Login.ClearFailures(r.Context(), name); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
