@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,24 +45,19 @@ func TestEveryFaultHasOneError(t *testing.T) {
 		"504":                     {reply(504, "{}"), upstream.ErrUnavailable},
 		"reset":                   {hijack(reset), upstream.ErrUnavailable},
 		"closed before an answer": {hijack(func(net.Conn) {}), upstream.ErrUnavailable},
-		"reset in the body": {hijack(func(c net.Conn) {
-			_, _ = io.WriteString(c, head+"Content-Length: 999\r\n\r\n{\"id\":")
-			time.Sleep(20 * time.Millisecond) // the client shall have read this much before the reset
-			reset(c)
-		}), upstream.ErrUnavailable},
-		"not HTTP":              {hijack(func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-hello\r\n") }), upstream.ErrUnavailable},
-		"truncated by length":   {hijack(func(c net.Conn) { _, _ = io.WriteString(c, head+"Content-Length: 999\r\n\r\n{\"id\":") }), upstream.ErrInvalid},
-		"chunks without an end": {hijack(func(c net.Conn) { _, _ = io.WriteString(c, head+"Transfer-Encoding: chunked\r\n\r\n4\r\n{\"id\r\n") }), upstream.ErrInvalid},
-		"a portal's page":       {reply(200, "<html>sign in to the network</html>"), upstream.ErrInvalid},
-		"an empty 200":          {reply(200, ""), upstream.ErrInvalid},
-		"an array":              {reply(200, "[]"), upstream.ErrInvalid},
-		"wrong types":           {reply(200, `{"id":17}`), upstream.ErrInvalid},
-		"204":                   {reply(204, ""), upstream.ErrInvalid},
-		"304":                   {reply(304, ""), upstream.ErrInvalid},
-		"401 with a page":       {reply(401, "<html>"), upstream.ErrInvalid},
-		"401 without an id":     {reply(401, "{}"), upstream.ErrInvalid},
-		"403 unheard of":        {refuse(403, "api.something.new.app_error"), upstream.ErrInvalid},
-		"413 of a proxy":        {reply(413, "<html>"), upstream.ErrInvalid},
+		"not HTTP":                {hijack(func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-hello\r\n") }), upstream.ErrUnavailable},
+		"truncated by length":     {hijack(func(c net.Conn) { _, _ = io.WriteString(c, head+"Content-Length: 999\r\n\r\n{\"id\":") }), upstream.ErrInvalid},
+		"chunks without an end":   {hijack(func(c net.Conn) { _, _ = io.WriteString(c, head+"Transfer-Encoding: chunked\r\n\r\n4\r\n{\"id\r\n") }), upstream.ErrInvalid},
+		"a portal's page":         {reply(200, "<html>sign in to the network</html>"), upstream.ErrInvalid},
+		"an empty 200":            {reply(200, ""), upstream.ErrInvalid},
+		"an array":                {reply(200, "[]"), upstream.ErrInvalid},
+		"wrong types":             {reply(200, `{"id":17}`), upstream.ErrInvalid},
+		"204":                     {reply(204, ""), upstream.ErrInvalid},
+		"304":                     {reply(304, ""), upstream.ErrInvalid},
+		"401 with a page":         {reply(401, "<html>"), upstream.ErrInvalid},
+		"401 without an id":       {reply(401, "{}"), upstream.ErrInvalid},
+		"403 unheard of":          {refuse(403, "api.something.new.app_error"), upstream.ErrInvalid},
+		"413 of a proxy":          {reply(413, "<html>"), upstream.ErrInvalid},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -97,6 +93,30 @@ func TestNobodyListeningIsUnavailableAtOnce(t *testing.T) {
 	}
 	if took := time.Since(begin); took > time.Second || c.BreakerState() != "open" {
 		t.Errorf("20 sign-ins took %s, breaker %s", took, c.BreakerState())
+	}
+}
+
+func TestResetInTheBodyIsUnavailable(t *testing.T) {
+	_, c := startOn(t, func(*http.Request) (*http.Response, error) {
+		response, err := answer(200, "")
+		response.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"id":`), readerFunc(func([]byte) (int, error) {
+			return 0, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+		})))
+		return response, err
+	})
+	if _, err := c.Find(t.Context(), demoToken, ""); !errors.Is(err, upstream.ErrUnavailable) {
+		t.Error(err)
+	}
+}
+
+// A connection that could not be made carried no password, so the try can be given
+// back; a deadline that passed later leaves that open.
+func TestConnectTimeoutIsUnavailable(t *testing.T) {
+	_, c := startOn(t, func(*http.Request) (*http.Response, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded}
+	})
+	if _, err := c.SignIn(t.Context(), "demo@erp.test", "right", "", browser); !errors.Is(err, upstream.ErrUnavailable) || errors.Is(err, upstream.ErrTimeout) {
+		t.Error(err)
 	}
 }
 

@@ -29,18 +29,18 @@ type Invalid struct{ Field, Want string }
 func (e *Invalid) Error() string { return e.Field + ": " + e.Want }
 
 // Incomplete says that the account is there and something after it failed: a
-// repeat of the request completes it. Its cause tells whether a repeat can help.
+// repeat of the request completes it, without the password if one was given. Its
+// cause tells whether a repeat can help.
 type Incomplete struct {
 	Result Result // Teams are those that were joined
 	cause  error
 }
 
 func (e *Incomplete) Error() string {
-	state := "exists"
 	if e.Result.Created {
-		state = "was created"
+		return fmt.Sprintf("the account was created and has its password, but: %s", e.cause)
 	}
-	return fmt.Sprintf("the account %s, but: %s", state, e.cause)
+	return fmt.Sprintf("the account exists, but: %s", e.cause)
 }
 
 // Unwrap is the cause.

@@ -33,15 +33,18 @@ func newMemory(accounts ...provision.Account) *memory {
 	return m
 }
 
-func (m *memory) begin(call string) error {
+func (m *memory) begin(ctx context.Context, call string) error {
 	m.calls = append(m.calls, call)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	return m.fail[strings.Fields(call)[0]]
 }
 
-func (m *memory) ByEmail(_ context.Context, address email.Address) (provision.Account, error) {
+func (m *memory) ByEmail(ctx context.Context, address email.Address) (provision.Account, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.begin("find"); err != nil {
+	if err := m.begin(ctx, "find"); err != nil {
 		return provision.Account{}, err
 	}
 	if m.blind[address] > 0 {
@@ -56,10 +59,10 @@ func (m *memory) ByEmail(_ context.Context, address email.Address) (provision.Ac
 	return provision.Account{}, provision.ErrUnknown
 }
 
-func (m *memory) Create(_ context.Context, n provision.NewAccount) (provision.Account, error) {
+func (m *memory) Create(ctx context.Context, n provision.NewAccount) (provision.Account, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.begin("create"); err != nil {
+	if err := m.begin(ctx, "create"); err != nil {
 		return provision.Account{}, err
 	}
 	if m.hasUsername(n.Username) {
@@ -85,10 +88,10 @@ func (m *memory) hasUsername(username string) bool {
 	return false
 }
 
-func (m *memory) Update(_ context.Context, id string, changes []provision.Change) (provision.Account, error) {
+func (m *memory) Update(ctx context.Context, id string, changes []provision.Change) (provision.Account, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.begin("update"); err != nil {
+	if err := m.begin(ctx, "update"); err != nil {
 		return provision.Account{}, err
 	}
 	a := m.accounts[id]
@@ -117,10 +120,10 @@ func (m *memory) Update(_ context.Context, id string, changes []provision.Change
 	return a, nil
 }
 
-func (m *memory) TeamID(_ context.Context, name string) (string, error) {
+func (m *memory) TeamID(ctx context.Context, name string) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.begin("team " + name); err != nil {
+	if err := m.begin(ctx, "team "+name); err != nil {
 		return "", err
 	}
 	if strings.HasPrefix(name, "no-") {
@@ -129,10 +132,10 @@ func (m *memory) TeamID(_ context.Context, name string) (string, error) {
 	return "team-" + name, nil
 }
 
-func (m *memory) ChannelID(_ context.Context, team, name string) (string, error) {
+func (m *memory) ChannelID(ctx context.Context, team, name string) (string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.begin("channel " + name); err != nil {
+	if err := m.begin(ctx, "channel "+name); err != nil {
 		return "", err
 	}
 	if strings.HasPrefix(name, "no-") {
@@ -141,18 +144,18 @@ func (m *memory) ChannelID(_ context.Context, team, name string) (string, error)
 	return team + "-channel-" + name, nil
 }
 
-func (m *memory) JoinTeam(_ context.Context, team, user string) error {
-	return m.join(team, user)
+func (m *memory) JoinTeam(ctx context.Context, team, user string) error {
+	return m.join(ctx, team, user)
 }
 
-func (m *memory) JoinChannel(_ context.Context, channel, user string) error {
-	return m.join(channel, user)
+func (m *memory) JoinChannel(ctx context.Context, channel, user string) error {
+	return m.join(ctx, channel, user)
 }
 
-func (m *memory) join(place, user string) error {
+func (m *memory) join(ctx context.Context, place, user string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := m.begin("join"); err != nil {
+	if err := m.begin(ctx, "join"); err != nil {
 		return err
 	}
 	m.members[place+"/"+user] = true

@@ -133,7 +133,8 @@ func (s *Service) account(ctx context.Context, w wanted) (account Account, creat
 }
 
 // create makes the account under the first username that is free. Whoever is
-// faster wins: an account that has the address by now is the person's.
+// faster wins: an account that has the address by now is the person's, and keeps
+// the password that it got.
 func (s *Service) create(ctx context.Context, w wanted) (account Account, created bool, err error) {
 	for _, username := range w.usernames() {
 		account, err = s.Directory.Create(ctx, w.newAccount(username, s.EmailVerified))

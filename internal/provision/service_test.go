@@ -265,7 +265,7 @@ func TestHalfMadeAccountIsReportedAndARepeatCompletesIt(t *testing.T) {
 	if !errors.As(err, &incomplete) || !errors.Is(err, provision.ErrSeatLimit) {
 		t.Fatal(err)
 	}
-	if !incomplete.Result.Created || incomplete.Result.UserID == "" || !strings.Contains(err.Error(), "the account was created, but: join team \"erp\"") {
+	if !incomplete.Result.Created || incomplete.Result.UserID == "" || !strings.Contains(err.Error(), "the account was created and has its password, but: join team \"erp\"") {
 		t.Errorf("%+v: %v", incomplete.Result, err)
 	}
 	m.fail["join"] = nil
