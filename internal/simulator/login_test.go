@@ -66,6 +66,9 @@ func (m *mattermost) do(method, path, body string, headers ...string) answer {
 		m.t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return answer{response, ""} // a WebSocket has no end
+	}
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		m.t.Fatal(err)
