@@ -20,9 +20,12 @@ func TestThePageKeepsToItsOwnPolicy(t *testing.T) {
 			t.Errorf("%s answers %d", address[1], got.StatusCode)
 		}
 	}
-	script := m.do("GET", "/static/chat.js", "").text
-	if regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(`).MatchString(script) {
-		t.Error("the script makes HTML of text")
+	for _, name := range []string{"chat", "live", "session"} {
+		script := m.do("GET", "/static/"+name+".js", "")
+		if script.StatusCode != http.StatusOK ||
+			regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(`).MatchString(script.text) {
+			t.Errorf("%s.js is missing or makes HTML of text", name)
+		}
 	}
 }
 

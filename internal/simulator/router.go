@@ -17,7 +17,7 @@ type route struct {
 	path    []string // segments after /api/v4; "{name}" takes any segment that is not empty
 	status  int      // of a good answer
 	access  access
-	handler func(*call) (any, error)
+	handler handler
 }
 
 type access int

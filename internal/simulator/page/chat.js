@@ -2,106 +2,10 @@
 // what counts as signed in, when it signs out, when it loads again (docs/webapp.md A1 to A8, F1 to F3).
 // What the server says is only ever set as text.
 
-const api = `${location.origin}/api/v4`;
-const $ = (selector, root = document) => root.querySelector(selector);
+import { live } from './live.js';
+import { $, Refused, ask, destination, goToLogin, looksSignedIn, sessionEnded, show, signOut, submitLogin } from './session.js';
 
 const state = { me: null, team: null, channels: [], members: new Map(), people: new Map(), current: null };
-
-const cookie = (name) => document.cookie.split('; ').find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1);
-
-// The real app tests nothing else, and never uses the value (docs/webapp.md A2).
-const looksSignedIn = () => document.cookie.includes('MMUSERID=');
-
-class Refused extends Error {
-  constructor(status, body) {
-    super(body.message || 'The server did not answer.');
-    this.status = status;
-    this.id = body.id || '';
-  }
-}
-
-async function ask(method, path, body) {
-  const headers = { 'X-Requested-With': 'XMLHttpRequest' };
-  if (method !== 'GET') headers['X-CSRF-Token'] = cookie('MMCSRF') || '';
-  if (body !== undefined) headers['Content-Type'] = 'application/json';
-  const answer = await fetch(api + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  const value = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, value);
-  return value;
-}
-
-function show(screen) {
-  for (const id of ['login', 'chat', 'error']) $(`#${id}`).hidden = id !== screen;
-}
-
-// ---- signing in and out
-
-function forgetCookies() {
-  for (const name of ['MMAUTHTOKEN', 'MMUSERID', 'MMCSRF']) document.cookie = `${name}=; Path=/; Max-Age=0`;
-}
-
-function goToLogin(from) {
-  const query = from === '/' || from === '/login' ? '' : `?redirect_to=${encodeURIComponent(from)}`;
-  history.replaceState(null, '', `/login${query}`);
-  showLogin();
-}
-
-// A session that has ended shows as a 401: the app purges what it knows and loads "/" in full (docs/webapp.md F2, F3).
-// On "/" itself it goes straight to the form: where the cookies can't be deleted (C7) it would load for ever.
-function sessionEnded() {
-  live.stop();
-  forgetCookies();
-  if (location.pathname === '/' || location.pathname === '/login') {
-    goToLogin(destination());
-    return;
-  }
-  const query = new URLSearchParams(location.search);
-  query.set('redirect_to', location.pathname);
-  location.replace(`/?${query}`);
-}
-
-async function signOut() {
-  live.stop();
-  await ask('POST', '/users/logout').catch(() => {});
-  forgetCookies();
-  location.replace('/login');
-}
-
-function showLogin() {
-  show('login');
-  document.title = 'Log in';
-}
-
-function destination() {
-  const wanted = new URLSearchParams(location.search).get('redirect_to') || '/';
-  return wanted.startsWith('/') && !/^\/[/\\]/.test(wanted) ? wanted : '/';
-}
-
-async function submitLogin(event) {
-  event.preventDefault();
-  const form = event.target;
-  const button = $('button', form);
-  const { login_id, password, token } = Object.fromEntries(new FormData(form));
-  $('#login-error').textContent = '';
-  button.disabled = true;
-  try {
-    await ask('POST', '/users/login', { login_id, password, token, device_id: '' });
-    if (!looksSignedIn()) throw new Error('The browser kept no cookies. In a frame on another site that means they were refused.');
-    location.replace(destination());
-  } catch (error) {
-    explainRefusal(error);
-    button.disabled = false;
-  }
-}
-
-function explainRefusal(error) {
-  if (error.id === 'mfa.validate_token.authenticate.app_error' && $('#mfa').hidden) {
-    $('#mfa').hidden = false;
-    $('#mfa input').focus();
-    return;
-  }
-  $('#login-error').textContent = error.message;
-}
 
 // ---- names and times
 
@@ -267,32 +171,9 @@ async function send(event) {
 
 // ---- live events
 
-const live = {
-  socket: null,
-  stopped: false,
-  wait: 500,
-
-  start() {
-    this.socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/api/v4/websocket`);
-    this.socket.onmessage = ({ data }) => handle(JSON.parse(data));
-    this.socket.onclose = () => {
-      if (this.stopped) return;
-      $('#connection').textContent = 'Reconnecting…';
-      setTimeout(() => this.start(), this.wait);
-      this.wait = Math.min(this.wait * 2, 15000);
-    };
-  },
-
-  stop() {
-    this.stopped = true;
-    this.socket?.close();
-  },
-};
-
 const handlers = {
   async hello() {
-    const again = live.wait !== 500;
-    live.wait = 500;
+    const again = live.greeted();
     $('#connection').textContent = '';
     document.documentElement.dataset.live = 'true';
     if (again) await refresh();
@@ -410,7 +291,7 @@ async function startChat() {
   $('#whoami').dataset.username = state.me.username;
   paintAvatar($('#whoami .avatar'), state.me);
   await open(channel);
-  live.start();
+  live.start(handle, () => { $('#connection').textContent = 'Reconnecting…'; });
   setInterval(poll, statusInterval);
   // The real message box takes the focus away from whatever the host page was doing (docs/webapp.md D5). Here only
   // on demand, so that a host can test that it copes.
