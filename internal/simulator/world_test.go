@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,14 +24,14 @@ const (
 // what their placeholders stand for.
 type world struct {
 	*mattermost
-	name    string
-	skipped atomic.Int64 // how far the clock has been put forward, in nanoseconds
-	bound   map[string]string
+	name  string
+	clock time.Time // stands still: a code must not grow old between its making and its use
+	bound map[string]string
 }
 
 func newWorld(t *testing.T, name string) *world {
 	t.Helper()
-	w := &world{name: name, bound: map[string]string{}}
+	w := &world{name: name, clock: time.Now(), bound: map[string]string{}}
 	bare := matches(name, "seed-create-*", "seed-first-*")
 	w.mattermost = start(t, simulator.Options{SiteURL: siteURL, Demo: !bare, Now: w.now})
 	if matches(name, "seed-first-*") {
@@ -49,9 +48,7 @@ func newWorld(t *testing.T, name string) *world {
 	return w
 }
 
-func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.skipped.Load())) }
-
-func (w *world) wait(d time.Duration) { w.skipped.Add(int64(d)) }
+func (w *world) now() time.Time { return w.clock }
 
 // cast are the people whom most recordings take for granted.
 func cast() []simulator.Person {
@@ -162,7 +159,7 @@ func (w *world) accessToken(name string) {
 
 func (w *world) code(offset string) string {
 	seconds, _ := strconv.Atoi(offset)
-	code, err := totp.GenerateCode(mfaSecret, w.now().Add(time.Duration(seconds)*time.Second))
+	code, err := totp.GenerateCode(mfaSecret, w.clock.Add(time.Duration(seconds)*time.Second))
 	if err != nil {
 		w.t.Fatal(err)
 	}
