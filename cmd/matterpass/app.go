@@ -38,7 +38,7 @@ func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey) *app {
 		HTTPS: cfg.Addresses.PublicURL.HTTPS(), Observe: t.metrics.Upstream,
 	})
 	hasAdmin := cfg.AdminTokens.Token() != ""
-	a := &app{client: client, settings: &settings{client: client, admin: hasAdmin}}
+	a := &app{client: client, settings: newSettings(client, hasAdmin)}
 	l := limiters{newLimiter(cfg.Limits.Login), newLimiter(cfg.Limits.Client), newLimiter(cfg.Limits.Provision)}
 	hasher := limit.NewHasher(derive(keys[0].Secret, "limiter keys"))
 	clients := clientLimiter{l.client, hasher, t.refused("client")}

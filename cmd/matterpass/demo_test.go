@@ -11,6 +11,8 @@ import (
 
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
+
+	"matterpass/internal/simulator"
 )
 
 func TestDemoSignsInThroughEveryDoor(t *testing.T) {
@@ -75,6 +77,16 @@ func TestWebSocketIsLiveThroughTheGateway(t *testing.T) {
 	if data := wait(t, conn, "posted"); !strings.Contains(data["post"].(string), "live through the gateway") {
 		t.Errorf("got %v", data)
 	}
+}
+
+// dialAs opens a WebSocket through the gateway of a production server.
+func dialAs(t *testing.T, s *served, mm *simulator.Server) (*websocket.Conn, *http.Response, error) {
+	t.Helper()
+	token, _ := mm.SignIn("demo@erp.test")
+	return websocket.Dial(t.Context(), "ws://"+s.addr+"/api/v4/websocket", &websocket.DialOptions{
+		Host:       "chat.example.com",
+		HTTPHeader: http.Header{"Origin": {"https://chat.example.com"}, "Cookie": {"MMAUTHTOKEN=" + token}},
+	})
 }
 
 // wait reads events until one of the kind comes.

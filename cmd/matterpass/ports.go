@@ -119,21 +119,33 @@ func (f failures) Clear(account string) { f.counts.Clear(f.hasher.Key("failures"
 // restart here.
 type settings struct {
 	client *mattermost.Client
-	admin  bool // an admin token is there
+	admin  bool          // an admin token is there
+	asked  chan struct{} // closed when Mattermost was asked for the first time
 
 	mu      sync.Mutex
 	siteURL string
 	most    int
 }
 
-// How often the settings are read, once they are known and until then.
+func newSettings(client *mattermost.Client, admin bool) *settings {
+	return &settings{client: client, admin: admin, asked: make(chan struct{})}
+}
+
+// How often the settings are read, once they are known and until then; and how
+// long the first WebSockets of a run wait for them.
 const (
 	settingsEvery = time.Minute
 	settingsRetry = 5 * time.Second
+	settingsFirst = 3 * time.Second
 )
 
-// SiteURL is empty until it is known.
+// SiteURL is empty where it is not known. Just after the start it waits for
+// Mattermost's first answer: a guess would have the WebSocket refused.
 func (s *settings) SiteURL() string {
+	select {
+	case <-s.asked:
+	case <-time.After(settingsFirst):
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.siteURL
@@ -148,9 +160,11 @@ func (s *settings) MaxAttempts() int {
 
 // follow reads the settings until ctx ends.
 func (s *settings) follow(ctx context.Context) {
+	known := s.read(ctx)
+	close(s.asked)
 	for {
 		next := settingsEvery
-		if !s.read(ctx) {
+		if !known {
 			next = settingsRetry
 		}
 		select {
@@ -158,6 +172,7 @@ func (s *settings) follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		known = s.read(ctx)
 	}
 }
 

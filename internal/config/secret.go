@@ -65,16 +65,18 @@ func (s *Secret) Decode(text string) error {
 }
 
 // looksMade reports whether text is a placeholder and not a secret: an example's
-// words, or a handful of characters repeated.
+// words with too little beside them, or a handful of characters repeated.
 func looksMade(text string) bool {
 	low := strings.ToLower(text)
+	rest := low
 	for _, word := range []string{
 		"changeme", "change-me", "change_me", "secret", "example", "placeholder", "password",
 		"local-only", "not-for-production", "insert-", "your-", "your_", "xxxx",
 	} {
-		if strings.Contains(low, word) {
-			return true
-		}
+		rest = strings.ReplaceAll(rest, word, "")
+	}
+	if len(rest) < len(low) && len(rest) < shortestSecret {
+		return true
 	}
 	if strings.HasPrefix(text, "<") && strings.HasSuffix(text, ">") {
 		return true

@@ -1,0 +1,399 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"matterpass/internal/simulator"
+)
+
+const (
+	key32    = "0123456789abcdef0123456789abcdef-key"
+	secret32 = "k1:fedcba9876543210fedcba9876543210-secret"
+)
+
+// inEnvironment runs a subcommand with exactly these variables, in an empty
+// working directory.
+func inEnvironment(t *testing.T, env map[string]string) {
+	t.Helper()
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		for _, prefix := range []string{"APP_", "NODE_ENV", "HTTP_", "ADMIN_", "TLS_", "PUBLIC_", "MM_", "NEXT_", "GATEWAY", "ALLOWED_", "TRUSTED_", "COOKIE_", "SECRET_", "API_KEYS", "RATE_", "LOG_", "DRAIN_", "SHUTDOWN_", "PORT", "DATABASE_", "REDIS_", "JWT_"} {
+			if strings.HasPrefix(name, prefix) {
+				t.Setenv(name, "") // restores it afterwards
+				_ = os.Unsetenv(name)
+			}
+		}
+	}
+	t.Chdir(t.TempDir())
+	for name, value := range env {
+		t.Setenv(name, value)
+	}
+}
+
+// once runs a subcommand to its end.
+func once(t *testing.T, args ...string) (code int, out, err string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(t.Context(), args, &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+// served is a `matterpass serve` in this process.
+type served struct {
+	addr, admin string
+	log         *lockedBuffer
+	exit        chan int
+	stop        context.CancelFunc
+}
+
+func free(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func serve(t *testing.T, env map[string]string) *served {
+	t.Helper()
+	s := &served{addr: free(t), admin: free(t), log: &lockedBuffer{}, exit: make(chan int, 1)}
+	env["HTTP_ADDR"], env["ADMIN_ADDR"] = s.addr, s.admin
+	inEnvironment(t, env)
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go func() { s.exit <- run(ctx, []string{"serve"}, &lockedBuffer{}, s.log) }()
+	t.Cleanup(func() { stop(); s.wait(t) })
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if res, err := http.Get("http://" + s.addr + "/healthz"); err == nil {
+			_ = res.Body.Close()
+			return s
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it does not serve\n%s", s.log)
+		}
+	}
+}
+
+func (s *served) wait(t *testing.T) int {
+	t.Helper()
+	select {
+	case code := <-s.exit:
+		s.exit <- code
+		return code
+	case <-time.After(30 * time.Second):
+		t.Fatalf("it does not stop\n%s", s.log)
+		return -1
+	}
+}
+
+// production is a sound environment in front of a simulator.
+func production(t *testing.T) (map[string]string, *simulator.Server) {
+	t.Helper()
+	mm := simulator.New(simulator.Options{SiteURL: "https://mattermost.test", Demo: true})
+	backend := httptest.NewServer(mm)
+	t.Cleanup(func() { backend.Close(); mm.Close() })
+	return map[string]string{
+		"APP_ENV": "production", "PUBLIC_URL": "https://chat.example.com", "ALLOWED_ORIGINS": "https://erp.example.com",
+		"MM_BASE_URL": backend.URL, "MM_ADMIN_TOKEN": mm.AdminToken(), "MM_TEAM_SLUG": "erp", "MM_DEFAULT_CHANNELS": "town-square",
+		"SECRET_KEYS": secret32, "API_KEYS": "erp:" + key32 + ",ops:" + key32 + "-ops:admin",
+		"TRUSTED_PROXIES": "127.0.0.0/8", "DRAIN_DELAY": "0s", "LOG_FORMAT": "json",
+	}, mm
+}
+
+func ask(t *testing.T, method, url, body string, header ...string) answer {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "chat.example.com"
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	res, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(res.Body); err != nil {
+		t.Fatal(err)
+	}
+	return answer{res, text.String()}
+}
+
+func TestProductionSetsCookiesForAnIframeOfAnotherSite(t *testing.T) {
+	env, _ := production(t)
+	s := serve(t, env)
+	in := ask(t, "POST", "http://"+s.addr+"/api/mattermost/login", `{"email":"demo@erp.test","password":"demo-password"}`, "Origin", "https://erp.example.com")
+	if in.StatusCode != 200 || in.field(t, "url") != "https://chat.example.com/erp/channels/town-square" {
+		t.Fatalf("%d %s", in.StatusCode, in.body)
+	}
+	var shapes []string
+	for _, line := range in.Header.Values("Set-Cookie") {
+		name, rest, _ := strings.Cut(line, "=")
+		_, attributes, _ := strings.Cut(rest, "; ")
+		shapes = append(shapes, name+": "+attributes)
+	}
+	want := []string{
+		"MMAUTHTOKEN: Path=/; HttpOnly; Secure; SameSite=None; Partitioned",
+		"MMUSERID: Path=/; Secure; SameSite=None; Partitioned",
+		"MMCSRF: Path=/; Secure; SameSite=None; Partitioned",
+		"__Host-mp_device: Path=/; Max-Age=15552000; HttpOnly; Secure; SameSite=None; Partitioned",
+	}
+	if strings.Join(shapes, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(shapes, "\n"), strings.Join(want, "\n"))
+	}
+	if sts := in.Header.Get("Strict-Transport-Security"); sts == "" {
+		t.Error("no Strict-Transport-Security")
+	}
+	if log := s.log.String(); strings.Contains(log, "demo@erp.test") {
+		t.Errorf("an e-mail address is in production's log: %s", log)
+	}
+}
+
+func TestCookiesOfMattermostItselfComeOutInOurShape(t *testing.T) {
+	env, mm := production(t)
+	s := serve(t, env)
+	token, csrf := mm.SignIn("demo@erp.test")
+	mm.AgeSessions("demo@erp.test", 100*time.Hour) // so that a post extends the session
+	cookies := "MMAUTHTOKEN=" + token + "; MMUSERID=" + mm.UserID("demo@erp.test") + "; MMCSRF=" + csrf
+	town := ask(t, "GET", "http://"+s.addr+"/api/v4/teams/name/erp/channels/name/town-square", "", "Cookie", cookies).field(t, "id").(string)
+	made := ask(t, "POST", "http://"+s.addr+"/api/v4/posts", `{"channel_id":"`+town+`","message":"x"}`, "Cookie", cookies, "X-CSRF-Token", csrf)
+	if made.StatusCode != 201 || len(made.Header.Values("Set-Cookie")) != 3 {
+		t.Fatalf("%d %s %v", made.StatusCode, made.body, made.Header)
+	}
+	for _, line := range made.Header.Values("Set-Cookie") {
+		if !strings.HasSuffix(line, "Secure; SameSite=None; Partitioned") || strings.Contains(line, "Max-Age") || strings.Contains(line, "Expires") {
+			t.Errorf("Mattermost's line came out as %q", line)
+		}
+	}
+}
+
+func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
+	env, mm := production(t)
+	s := serve(t, env)
+	ask(t, "POST", "http://"+s.addr+"/api/mattermost/login", `{"email":"demo@erp.test","password":"wrong-password"}`)
+	metrics := ask(t, "GET", "http://"+s.admin+"/metrics", "").body
+	for _, series := range []string{`matterpass_sign_ins_total{result="refused",way="password"} 1`, "matterpass_limiter_keys", "matterpass_upstream", "go_goroutines"} {
+		if !strings.Contains(metrics, series) {
+			t.Errorf("metrics lack %s", series)
+		}
+	}
+	if public := ask(t, "GET", "http://"+s.addr+"/readyz?verbose", ""); strings.Contains(public.body, "mattermost") {
+		t.Errorf("the public readiness names checks: %s", public.body)
+	}
+	if verbose := ask(t, "GET", "http://"+s.admin+"/readyz", ""); verbose.StatusCode != 200 || !strings.Contains(verbose.body, "admin_token") {
+		t.Errorf("%d %s", verbose.StatusCode, verbose.body)
+	}
+	if off := ask(t, "GET", "http://"+s.admin+"/debug/pprof/", ""); off.StatusCode != 404 {
+		t.Errorf("profiles are on by default: %d", off.StatusCode)
+	}
+	mm.SetFailedAttempts("demo@erp.test", 0)
+	for name, c := range map[string]struct {
+		key, origin string
+		status      int
+	}{
+		"no key":     {"", "", 401},
+		"no scope":   {key32, "", 403},
+		"a web page": {key32 + "-ops", "https://erp.example.com", 403},
+		"admin":      {key32 + "-ops", "", 204},
+	} {
+		header := []string{"Authorization", "Bearer " + c.key}
+		if c.origin != "" {
+			header = append(header, "Origin", c.origin)
+		}
+		got := ask(t, "POST", "http://"+s.admin+"/admin/clear-failures", `{"email":"demo@erp.test"}`, header...)
+		if got.StatusCode != c.status {
+			t.Errorf("%s: %d %s", name, got.StatusCode, got.body)
+		}
+	}
+}
+
+func TestProfilesAreThereWhenAskedFor(t *testing.T) {
+	env, _ := production(t)
+	env["ADMIN_PPROF"] = "on"
+	s := serve(t, env)
+	if got := ask(t, "GET", "http://"+s.admin+"/debug/pprof/", ""); got.StatusCode != 200 || !strings.Contains(got.body, "goroutine") {
+		t.Errorf("%d", got.StatusCode)
+	}
+}
+
+func TestASignalDrainsAndASecondOneCuts(t *testing.T) {
+	env, mm := production(t)
+	env["DRAIN_DELAY"] = "5m"
+	s := serve(t, env)
+	conn, _, err := dialAs(t, s, mm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.CloseNow() }()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(5 * time.Second); ask(t, "GET", "http://"+s.addr+"/readyz", "").StatusCode != 503; {
+		if time.Now().After(deadline) {
+			t.Fatal("still ready after SIGTERM")
+		}
+	}
+	if got := ask(t, "GET", "http://"+s.addr+"/healthz", ""); got.StatusCode != 200 {
+		t.Errorf("not alive while draining: %d", got.StatusCode)
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := s.wait(t); code != exitFine {
+		t.Errorf("exit code %d\n%s", code, s.log)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for {
+		if _, _, err := conn.Read(soon); err != nil {
+			break // after what was on its way
+		}
+	}
+	if soon.Err() != nil {
+		t.Error("the WebSocket outlived the program")
+	}
+}
+
+func TestGatewayOffLeavesMattermostAlone(t *testing.T) {
+	env, _ := production(t)
+	env["GATEWAY"], env["MM_PUBLIC_URL"] = "off", "https://chat.example.com"
+	s := serve(t, env)
+	if got := ask(t, "GET", "http://"+s.addr+"/erp/channels/town-square", ""); got.StatusCode != 404 || got.field(t, "code") != "not_found" {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+	if got := ask(t, "GET", "http://"+s.addr+"/api/mattermost/health", ""); got.StatusCode != 200 {
+		t.Errorf("%d", got.StatusCode)
+	}
+}
+
+func TestTenMistakesAreTenLinesAndExitTwo(t *testing.T) {
+	inEnvironment(t, map[string]string{
+		"APP_ENV": "production", "PUBLIC_URL": "http://chat.example.com", "ALLOWED_ORIGINS": "https://*.example.com",
+		"MM_ADMIN_TOKEN": "not-a-token-but-secret", "MM_DEMO_PASSWORD": "demo-secret", "SECRET_KEYS": "k1:changeme",
+		"API_KEYS": "erp:short-secret", "TRUSTED_PROXIES": "0.0.0.0/0", "RATE_LIMIT_LOGIN": "-5/1m", "MM_TIMEOUT": "soon",
+	})
+	start := time.Now()
+	code, _, text := once(t, "serve")
+	if took := time.Since(start); code != exitUsage || took > 2*time.Second {
+		t.Errorf("exit code %d after %s", code, took)
+	}
+	for _, name := range []string{"PUBLIC_URL", "ALLOWED_ORIGINS", "MM_BASE_URL", "MM_ADMIN_TOKEN", "MM_DEMO_PASSWORD", "SECRET_KEYS", "API_KEYS", "TRUSTED_PROXIES", "RATE_LIMIT_LOGIN", "MM_TIMEOUT"} {
+		if !strings.Contains(text, "\n"+name+": ") {
+			t.Errorf("%s is not reported:\n%s", name, text)
+		}
+	}
+	if lines := strings.Count(strings.TrimSpace(text), "\n"); lines != 10 {
+		t.Errorf("%d lines of problems:\n%s", lines, text)
+	}
+	for _, secret := range []string{"not-a-token-but-secret", "demo-secret", "changeme", "short-secret"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q is shown:\n%s", secret, text)
+		}
+	}
+}
+
+func TestConfigShowsWhatIsInForceAndNoSecret(t *testing.T) {
+	env, _ := production(t)
+	env["JWT_SECRET"] = "unused-but-secret-0123456789abcdef"
+	inEnvironment(t, env)
+	code, out, warnings := once(t, "config")
+	if code != exitFine || !strings.Contains(out, "PUBLIC_URL") || !strings.Contains(out, "https://chat.example.com") || !strings.Contains(warnings, "JWT_SECRET") {
+		t.Errorf("exit code %d\n%s\n%s", code, out, warnings)
+	}
+	for _, secret := range []string{env["MM_ADMIN_TOKEN"], key32, "fedcba98", env["JWT_SECRET"]} {
+		if strings.Contains(out+warnings, secret) {
+			t.Errorf("%q is shown", secret)
+		}
+	}
+	if code, _, _ := once(t, "config", "--unknown"); code != exitUsage {
+		t.Errorf("an unknown flag: %d", code)
+	}
+}
+
+func TestHealthcheckAsksTheProgramNextDoor(t *testing.T) {
+	env, _ := production(t)
+	s := serve(t, env)
+	if code, _, text := once(t, "healthcheck"); code != exitFine {
+		t.Errorf("a healthy program: %d %s", code, text)
+	}
+	s.stop()
+	s.wait(t)
+	if code, _, _ := once(t, "healthcheck"); code != exitFailed {
+		t.Errorf("a stopped program: %d", code)
+	}
+	for addr, want := range map[string]string{":8080": "127.0.0.1:8080", "0.0.0.0:1": "127.0.0.1:1", "[::]:2": "127.0.0.1:2", "192.0.2.1:3": "192.0.2.1:3"} {
+		if got, err := nextDoor(addr); err != nil || got != want {
+			t.Errorf("nextDoor(%s) = %s, %v", addr, got, err)
+		}
+	}
+	if _, err := nextDoor("nonsense"); err == nil {
+		t.Error("an address without a port")
+	}
+}
+
+func TestTakenPortAndBrokenCertificateAreErrorsAtStart(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	env, _ := production(t)
+	env["HTTP_ADDR"], env["ADMIN_ADDR"] = taken.Addr().String(), ""
+	inEnvironment(t, env)
+	if code, _, text := once(t, "serve"); code != exitFailed || !strings.Contains(text, "HTTP_ADDR") {
+		t.Errorf("%d %s", code, text)
+	}
+	if code, _, text := once(t, "demo", "--addr="+taken.Addr().String(), "--erp-addr=localhost:0", "--simulator-addr=localhost:0"); code != exitFailed || !strings.Contains(text, "--addr") {
+		t.Errorf("demo: %d %s", code, text)
+	}
+	if code, _, _ := once(t, "simulator", "--addr=nonsense"); code != exitFailed {
+		t.Errorf("simulator: %d", code)
+	}
+}
+
+func TestVersionAndHelp(t *testing.T) {
+	if code, out, _ := once(t, "version"); code != exitFine || out != "matterpass dev\n" {
+		t.Errorf("%d %q", code, out)
+	}
+	if code, out, _ := once(t, "--help"); code != exitFine || !strings.Contains(out, "healthcheck") {
+		t.Errorf("%d %q", code, out)
+	}
+	if code, _, text := once(t, "no-such-command"); code != exitUsage || !strings.Contains(text, "--help") {
+		t.Errorf("%d %q", code, text)
+	}
+}
+
+func TestSimulatorAloneSaysHowToUseIt(t *testing.T) {
+	for _, flags := range [][]string{{"--json"}, nil} {
+		ctx, stop := context.WithCancel(t.Context())
+		out := &lockedBuffer{}
+		exit := make(chan int, 1)
+		go func() {
+			exit <- run(ctx, append([]string{"simulator", "--addr=localhost:0"}, flags...), out, &lockedBuffer{})
+		}()
+		for deadline := time.Now().Add(5 * time.Second); !strings.Contains(out.String(), "demo-password") && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		}
+		stop()
+		if code := <-exit; code != exitFine || !strings.Contains(out.String(), "http://localhost:") {
+			t.Errorf("%v: %d %q", flags, code, out)
+		}
+	}
+}
