@@ -99,7 +99,7 @@ func (p tab) wait(expression string) {
 	p.Helper()
 	err := chromedp.Run(p.ctx, chromedp.Poll(expression, nil, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(20*time.Second)))
 	if err != nil {
-		p.Fatalf("waiting for %s: %v\nthe page says: %s", expression, err, p.text("card()"))
+		p.Fatalf("waiting for %s: %v\nthe page says: %s", expression, err, p.text("document.body.innerText + [...document.querySelectorAll('mattermost-chat')].map((e) => e.getAttribute('email') + ' ' + e.getAttribute('state') + ': ' + e.shadowRoot?.textContent) + (window.events ?? '')"))
 	}
 }
 

@@ -87,6 +87,9 @@ func fitsEveryWidth(t tab, _ *fakeChat, address string) {
 		if got := t.text("document.documentElement.scrollWidth <= innerWidth"); got != "true" {
 			t.Errorf("%d px: the page is %s px wide", width, t.text("document.documentElement.scrollWidth"))
 		}
+		if got := t.text(`(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector(".sheet"))`); got != "0" {
+			t.Errorf("%d px: %s px of the orders are cut off", width, got)
+		}
 	}
 }
 

@@ -3,13 +3,14 @@ package web_test
 import (
 	"bytes"
 	"compress/gzip"
-	"fmt"
 	"io/fs"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"matterpass/web"
 )
@@ -42,51 +43,6 @@ func TestWidgetNeedsNothingButItsOwnServer(t *testing.T) {
 	}
 }
 
-// hostPage is somebody's ERP under a strict policy, without a word of our own:
-// the element is made by its script, which is the test's.
-func hostPage(chat string) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self' "+chat+"; connect-src 'self' "+chat+
-			"; frame-src "+chat+"; style-src 'self'; require-trusted-types-for 'script'")
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = fmt.Fprint(w, `<!doctype html><title>host</title><script src="/host.js"></script><input id="field">`)
-	})
-	mux.HandleFunc("GET /host.js", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/javascript")
-		_, _ = fmt.Fprintf(w, hostScript, chat+"/widget/v1/matterpass.js")
-	})
-	return mux
-}
-
-const hostScript = `
-let chat, events = [], asked = 0, violations = 0;
-addEventListener("securitypolicyviolation", () => violations++);
-for (const name of ["ready", "signin", "signout"]) addEventListener(name, ({ detail }) => events.push(name + (detail ? ":" + detail.user.username : "")));
-addEventListener("error", ({ detail }) => detail && events.push("error:" + detail.code));
-const card = () => chat?.shadowRoot?.querySelector("section").innerText;
-const frame = () => chat.shadowRoot.querySelector("iframe");
-const button = () => chat.shadowRoot.querySelector("button");
-const credentials = (email) => () => (asked++, { email, password: "secret of " + email });
-async function put(email, attributes = {}) {
-  await import(%q);
-  const element = document.createElement("mattermost-chat");
-  for (const [name, value] of Object.entries({ email, ...attributes })) element.setAttribute(name, value);
-  element.credentials = credentials(email);
-  document.body.append(element);
-  return (chat = element);
-}`
-
-// host opens a page of somebody's with the chat of demo@erp.test in it.
-func host(t tab, chat *fakeChat) string {
-	t.Helper()
-	address := serve(t.T, "erp.localhost", hostPage(chat.url))
-	t.open(address)
-	return address
-}
-
-const putDemo = `put("demo@erp.test")`
-
 func TestWidget(t *testing.T) {
 	browser := startBrowser(t)
 	for name, promise := range map[string]func(tab, *fakeChat){
@@ -105,6 +61,8 @@ func TestWidget(t *testing.T) {
 		"an element that leaves the page asks nothing more":       leavesQuietly,
 		"two elements share one login":                            sharesLogin,
 		"an element that comes later shares the login under way":  sharesLoginUnderWay,
+		"credentials may come later, and anew at every render":    keepsWaitingForCredentials,
+		"without an e-mail any session is taken":                  takesAnySession,
 		"the host page keeps the focus":                           keepsFocus,
 		"signing out ends the session and can be undone":          signsOut,
 		"credentials set before the element is defined are used":  upgrades,
@@ -133,6 +91,9 @@ func signsIn(t tab, chat *fakeChat) {
 	want(t, "calls", chat.order(), "health session login session page:demo@erp.test")
 	want(t, "events", t.text("events"), "signin:demo,ready:demo")
 	want(t, "login", chat.seen("login")[0].body, `{"email":"demo@erp.test","password":"secret of demo@erp.test"}`)
+	t.do(`frame().addEventListener("load", () => { window.again = true }), frame().src += "?again"`)
+	t.wait("window.again")
+	want(t, "events after the frame loads again", t.text("events"), "signin:demo,ready:demo")
 	want(t, "title", t.text("frame().title"), "Chat")
 	want(t, "policy violations", t.text("violations"), "0")
 	login, page := chat.seen("login")[0], chat.seen("page:demo@erp.test")[0]
@@ -346,7 +307,29 @@ func keepsFocus(t tab, chat *fakeChat) {
 	t.do(`window.lost = 0; field.addEventListener("blur", () => lost++); field.focus()`)
 	t.do(putDemo)
 	t.state("ready")
-	t.wait("lost > 0 && document.activeElement === field")
+	t.wait("lost === 1 && document.activeElement === field")
+	t.run(chromedp.MouseClickXY(300, 200)) // the person goes there
+	t.wait("lost === 2 && document.activeElement === chat")
+}
+
+func keepsWaitingForCredentials(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(`put("demo@erp.test", {}, null)`)
+	t.state("error")
+	want(t, "events", t.text("events"), "error:credentials_missing")
+	t.do(`chat.credentials = credentials("demo@erp.test")`)
+	t.state("ready")
+	t.do(`chat.credentials = credentials("demo@erp.test")`)
+	want(t, "state after another function of the same person", t.text(`chat.getAttribute("state")`), "ready")
+}
+
+func takesAnySession(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.do(putDemo)
+	t.state("ready")
+	t.do(`chat.remove(), put("nobody@erp.test", {}, null).then((e) => e.removeAttribute("email"))`)
+	t.state("ready")
+	want(t, "events", t.text("events"), "signin:demo,ready:demo,ready:demo")
 }
 
 func signsOut(t tab, chat *fakeChat) {
@@ -381,11 +364,12 @@ func upgrades(t tab, chat *fakeChat) {
 		chat.credentials = { email: "demo@erp.test", password: "early" }; document.body.append(chat); import("` + chat.url + `/widget/v1/matterpass.js")`)
 	t.state("ready")
 	want(t, "login", chat.seen("login")[0].body, `{"email":"demo@erp.test","password":"early"}`)
+	want(t, "shadowing property", t.text(`Object.hasOwn(chat, "credentials")`), "false")
 }
 
 func saysNoCredentials(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(putDemo + `; put("dana@erp.test").then(() => { chat.credentials = async () => { throw new Error("logged out") } })`)
+	t.do(putDemo + `.then(() => { chat.credentials = async () => { throw new Error("logged out") } })`)
 	t.state("error")
 	says(t, "did not say who you are", "Try again (2 of 3)")
 	want(t, "last event", t.text("events.at(-1)"), "error:credentials_missing")

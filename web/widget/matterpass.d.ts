@@ -34,7 +34,9 @@ export class MattermostChat extends HTMLElement {
    * How the person signs in: the credentials, or a function that is called
    * once per sign-in and only when there is no session. A property, never an
    * attribute: what is in the document can be read by everything in it.
-   * Setting it signs in anew.
+   * Setting it for the first time signs in. Setting it again does nothing by
+   * itself, so that a framework may hand in a new function at every render:
+   * another person is announced by `email`.
    */
   credentials: CredentialsSource | undefined;
 

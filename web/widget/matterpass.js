@@ -22,7 +22,7 @@ export const backoff = (attempt, retryAfter = 0) =>
 
 export const message = (problem, last) => ({
   text: TEXT[problem.code] ?? "The chat server is not working at the moment.",
-  advice: retriable(problem) && !last ? "It is usually back within minutes." : "Reload this page later, or ask your help desk.",
+  advice: retriable(problem) && !last ? "Chat is usually back within minutes." : "Reload this page, or ask your help desk.",
 });
 
 // One shape for RFC 9457, health, a proxy's page and silence.
@@ -58,17 +58,17 @@ const make = (tag, properties, ...children) => {
 };
 
 const STYLE = `
-:host { display: block; position: relative; min-height: 20rem; color-scheme: light dark; font: 1rem/1.5 system-ui }
+:host { display: block; position: relative; min-height: 20rem; color-scheme: light dark; color: CanvasText; background: Canvas; font: 1rem/1.5 system-ui }
 :host([theme=light]) { color-scheme: light }
 :host([theme=dark]) { color-scheme: dark }
 :host([hidden]), :host([state=ready]) section { display: none }
 iframe, section { position: absolute; inset: 0; width: 100%; height: 100%; border: 0 }
-section { display: grid; place-content: center; justify-items: center; gap: 1rem; text-align: center; color: CanvasText; background: Canvas }
-section * { max-width: 18rem }
-button, input { padding: 0.5rem 1rem; border-radius: 0.5rem; font: inherit }
-button { color: #fff; background: #1c58d9; border: 0 }
+section, form { display: grid; place-content: center; justify-items: center; gap: 1rem; text-align: center; background: inherit }
+section * { max-width: 20rem }
+button, input { padding: 0.5rem 1rem; border: 1px solid; border-radius: 0.5rem; font: inherit }
+button { color: #fff; background: #1c58d9 }
 button:disabled { color: inherit; background: #8884 }
-i { width: 1.5rem; height: 1.5rem; border: 0.25rem solid #8884; border-top-color: #1c58d9; border-radius: 50% }
+i { width: 1rem; height: 1rem; border: 0.25rem solid #8884; border-top-color: CanvasText; border-radius: 50% }
 @media (prefers-reduced-motion: no-preference) { i { animation: spin 1s linear infinite } }
 @keyframes spin { to { rotate: 1turn } }
 `;
@@ -80,7 +80,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   static observedAttributes = ["server", "email"];
 
   #credentials;
-  #turn; // aborted when something else is wanted: what still comes of it is dropped
+  #turn; // aborted when overtaken
   #frame;
   #guard;
   #card = make("section", { role: "status", tabIndex: -1 });
@@ -101,8 +101,9 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   }
 
   set credentials(value) {
+    const first = !this.#credentials;
     this.#credentials = value;
-    this.attributeChangedCallback();
+    if (first) this.attributeChangedCallback();
   }
 
   get #server() {
@@ -122,16 +123,19 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   disconnectedCallback() {
     document.removeEventListener("focusout", this);
     this.#leave();
+    this.removeAttribute("state");
   }
 
   attributeChangedCallback() {
-    if (this.#turn) this.signIn();
+    if (this.hasAttribute("state")) this.signIn();
   }
 
-  // The chat page takes the focus when it loads: give it back, unless the person went there.
+  // The chat page takes the focus once it has loaded: give it back, once.
   handleEvent({ target }) {
     setTimeout(() => {
-      if (Date.now() < this.#guard && this.shadowRoot.activeElement && !this.matches(":hover")) target.focus();
+      if (Date.now() > this.#guard || this.shadowRoot.activeElement !== this.#frame) return;
+      this.#guard = 0;
+      target.focus();
     });
   }
 
@@ -223,6 +227,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
       referrerPolicy: "strict-origin",
       src: session.url,
       onload: () => {
+        this.#frame.onload = null;
         this.#guard = Date.now() + PATIENCE;
         this.#show("ready");
         this.#fire("ready", session);
@@ -242,7 +247,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
       make("span", { role: "alert" }, text, " ", advice),
       button,
       make("a", { href: it.url, target: "_blank", hidden: !it.url }, "Open chat in a new tab"),
-      make("small", {}, [it.detail ?? it.message, it.request_id].join(" ")),
+      make("small", {}, [it.detail ?? it.message, it.request_id && "Reference " + it.request_id].join(" ")),
     );
     this.#fire("error", { ...it, message: text, requestId: it.request_id });
     return button;
