@@ -129,14 +129,19 @@ func (o *Options) setDefaults() {
 // ServeHTTP decides what a request is, from its method and canonical path alone,
 // and then does that.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if len(r.TransferEncoding) > 0 {
+		// There may have been a Content-Length beside it, which net/http hides, and
+		// then the connection must not be used again (RFC 9112 section 6.1).
+		w.Header().Set("Connection", "close")
+	}
 	if !isForwardable(r.Method) {
 		w.Header().Set("Allow", strings.Join(methods(), ", "))
-		g.refuse(w, r, anyRoute, refuseMethod)
+		g.hangUp(w, r, anyRoute, refuseMethod)
 		return
 	}
 	path, err := canonical(r.URL)
 	if err != nil {
-		g.refuse(w, r, anyRoute, refusePath)
+		g.hangUp(w, r, anyRoute, refusePath)
 		return
 	}
 	if path != r.URL.Path {

@@ -41,6 +41,7 @@ func (x *exchange) adjust(res *http.Response) error {
 	h := res.Header
 	h.Del("Token") // the session token (docs/mattermost.md A2)
 	h.Del("X-Frame-Options")
+	giveWay(x.w.Header(), h)
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		h.Del("Set-Cookie") // goes out past the cookie middleware
 		return nil
@@ -50,7 +51,6 @@ func (x *exchange) adjust(res *http.Response) error {
 	if x.on.class == signOut && res.StatusCode/100 == 2 {
 		cookie.SignOut(h)
 	}
-	giveWay(x.w.Header(), h)
 	return nil
 }
 

@@ -41,11 +41,13 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request, on route) {
 // frame the chat: a form post needs no permission of ours. Programs that send
 // neither header are not browsers.
 func (g *Gateway) isOwnPage(r *http.Request) bool {
-	origins, site := r.Header.Values("Origin"), r.Header.Get("Sec-Fetch-Site")
-	if len(origins) > 1 || len(origins) == 1 && origins[0] != g.origin {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+	default:
 		return false
 	}
-	return len(origins) == 1 || site == "" || site == "same-origin" || site == "none"
+	origins := r.Header["Origin"]
+	return len(origins) == 0 || len(origins) == 1 && origins[0] == g.origin
 }
 
 // signedIn answers with the account as Mattermost's web app expects it.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"matterpass/internal/login"
@@ -22,7 +23,7 @@ type refusal struct {
 	Status  int    `json:"status_code"`
 }
 
-// Refusals of our own. The part of the id after the last dot is the word for
+// Refusals of our own. The id without its prefix is the word for
 // Options.Note.
 var (
 	refuseMethod    = ours("method_not_allowed", http.StatusMethodNotAllowed, "This method is not allowed here.")
@@ -54,9 +55,19 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, on route, why r
 	g.Note(r, on.pattern, why.word())
 }
 
+// hangUp refuses and ends the connection: what follows on it is for a protocol, or
+// a server, that the client took us for.
+func (g *Gateway) hangUp(w http.ResponseWriter, r *http.Request, on route, why refusal) {
+	if r.ProtoMajor == 1 { // HTTP/2 would end the other streams as well
+		w.Header().Set("Connection", "close")
+	}
+	g.refuse(w, r, on, why)
+}
+
+// word is for Note: what Mattermost's own ids tell apart is not told there.
 func (f refusal) word() string {
-	if len(f.ID) > len(idPrefix) && f.ID[:len(idPrefix)] == idPrefix {
-		return f.ID[len(idPrefix):]
+	if word, isOurs := strings.CutPrefix(f.ID, idPrefix); isOurs {
+		return word
 	}
 	return "login_refused"
 }

@@ -91,6 +91,7 @@ func routesFor(plugin string, allow []string) []route {
 	}
 	return append(routes,
 		route{"", "/plugins/" + plugin, hidden, ""},
+		route{"", "/plugins/" + plugin + "/", hidden, ""},
 		route{"", "/plugins/" + plugin + "/**", hidden, ""})
 }
 

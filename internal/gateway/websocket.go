@@ -20,7 +20,7 @@ func asksUpgrade(r *http.Request) bool {
 func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, on route) {
 	switch {
 	case on.class != socket || !isHandshake(r):
-		g.refuse(w, r, on, refuseUpgrade)
+		g.hangUp(w, r, on, refuseUpgrade)
 	case !g.mayOpen(r):
 		g.refuse(w, r, on, refuseOrigin)
 	default:

@@ -1,0 +1,144 @@
+package gateway_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"matterpass/internal/gateway"
+	"matterpass/internal/upstream"
+)
+
+func TestAMattermostThatDoesNotAnswer(t *testing.T) {
+	tests := map[string]struct {
+		backend http.HandlerFunc
+		status  int
+		code    string
+	}{
+		"resets":        {reset, 503, "upstream_unavailable"},
+		"hangs up":      {rawAnswer(""), 503, "upstream_unavailable"},
+		"hangs":         {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 504, "upstream_timeout"},
+		"speaks SMTP":   {rawAnswer("220 mail.erp.test ESMTP\r\n"), 502, "upstream_invalid"},
+		"a huge header": {rawAnswer("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 300<<10) + "\r\n\r\n"), 503, "upstream_unavailable"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			rig := start(t, tt.backend, func(o *gateway.Options) {
+				transport := gateway.NewTransport()
+				transport.ResponseHeaderTimeout = 100 * time.Millisecond
+				o.Transport = transport
+			})
+			a := rig.get("/api/v4/users/me")
+			if a.StatusCode != tt.status || !strings.Contains(a.body, tt.code) {
+				t.Errorf("got %d %s, want %d %s", a.StatusCode, a.body, tt.status, tt.code)
+			}
+			if got := rig.lastNote(); got != (note{"/**", tt.code}) {
+				t.Errorf("note %v", got)
+			}
+		})
+	}
+}
+
+// reset closes the connection with a RST.
+func reset(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	_ = conn.(*net.TCPConn).SetLinger(0)
+	_ = conn.Close()
+}
+
+func TestAMattermostThatIsDownIsAnsweredAtOnceAndComesBack(t *testing.T) {
+	backend := httptest.NewServer(http.HandlerFunc(echo))
+	addr := backend.Listener.Addr().String()
+	backend.Close()
+	rig := startBefore(t, backend)
+	begin := time.Now()
+	if a := rig.get("/api/v4/users/me"); a.StatusCode != 503 {
+		t.Errorf("got %d, want 503", a.StatusCode)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("it took %s", took)
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		t.Skipf("the address is taken by now: %v", err)
+	}
+	again := &httptest.Server{Listener: listener, Config: &http.Server{Handler: http.HandlerFunc(echo)}}
+	again.Start()
+	defer again.Close()
+	if a := rig.get("/api/v4/users/me"); a.StatusCode != 200 {
+		t.Errorf("got %d after it came back", a.StatusCode)
+	}
+}
+
+func TestAPersonSeesAPageAndAProgramTheProblem(t *testing.T) {
+	tests := map[string]struct {
+		header []string
+		page   bool
+	}{
+		"a frame":           {[]string{"Sec-Fetch-Dest", "iframe"}, true},
+		"a tab":             {[]string{"Sec-Fetch-Dest", "document"}, true},
+		"an older browser":  {[]string{"Accept", "text/html,application/xhtml+xml"}, true},
+		"a script's call":   {[]string{"Sec-Fetch-Dest", "empty", "Accept", "text/html"}, false},
+		"an image":          {[]string{"Sec-Fetch-Dest", "image"}, false},
+		"a program, silent": {nil, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			a := start(t, http.HandlerFunc(reset)).get("/erp", tt.header...)
+			if isPage := strings.HasPrefix(a.Header.Get("Content-Type"), "text/html"); a.StatusCode != 503 || isPage != tt.page {
+				t.Errorf("got %d %s", a.StatusCode, a.Header.Get("Content-Type"))
+			}
+			if !tt.page {
+				return
+			}
+			policy := "default-src 'none'; frame-ancestors 'self' " + erp
+			if got := a.Header.Get("Content-Security-Policy"); got != policy {
+				t.Errorf("policy %q", got)
+			}
+			if !strings.Contains(a.body, "<h1>Chat is not available right now.</h1>") || strings.Contains(a.body, "<script") {
+				t.Errorf("page: %s", a.body)
+			}
+		})
+	}
+}
+
+func TestFailuresAreToldInTheWordsOfUpstream(t *testing.T) {
+	for dest, want := range map[string]string{"empty": "problem", "iframe": "page"} {
+		rig := start(t, http.HandlerFunc(reset), func(o *gateway.Options) {
+			tell := func(how string) func(http.ResponseWriter, *http.Request, error) {
+				return func(w http.ResponseWriter, _ *http.Request, err error) {
+					_, _ = fmt.Fprint(w, how, " ", errors.Is(err, upstream.ErrUnavailable))
+				}
+			}
+			o.Fail, o.FailPage = tell("problem"), tell("page")
+		})
+		if a := rig.get("/", "Sec-Fetch-Dest", dest); a.body != want+" true" {
+			t.Errorf("%s: %s", dest, a.body)
+		}
+	}
+}
+
+func TestABodyThatIsTooLargeIsTheClientsFault(t *testing.T) {
+	rig := start(t, http.HandlerFunc(echo))
+	limited := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, 10)
+		rig.ServeHTTP(w, r)
+	}))
+	defer limited.Close()
+	res, err := limited.Client().Post(limited.URL+"/api/v4/files", "text/plain", strings.NewReader(strings.Repeat("x", 1<<20)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != 413 || rig.lastNote().Code != "too_large" {
+		t.Errorf("got %d, note %v", res.StatusCode, rig.lastNote())
+	}
+}
