@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -140,5 +141,52 @@ func TestABodyThatIsTooLargeIsTheClientsFault(t *testing.T) {
 	defer res.Body.Close()
 	if res.StatusCode != 413 || rig.lastNote().Code != "too_large" {
 		t.Errorf("got %d, note %v", res.StatusCode, rig.lastNote())
+	}
+}
+
+func TestAnAnswerThatStallsIsBrokenOff(t *testing.T) {
+	noted := make(chan note, 1)
+	rig := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(w, "begun")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}), func(o *gateway.Options) {
+		o.Stall = 50 * time.Millisecond
+		o.Note = func(_ *http.Request, route, code string) { noted <- note{route, code} }
+	})
+	res, err := rig.client.Do(rig.request("GET", "/", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); string(got) != "begun" || !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("read %q and then %v", got, err)
+	}
+	if got := <-noted; got != (note{"/**", "upstream_aborted"}) {
+		t.Errorf("note %v", got)
+	}
+}
+
+func TestAClientThatStopsReadingIsNotMattermostsFault(t *testing.T) {
+	noted, stop := make(chan note, 1), make(chan struct{})
+	rig := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		chunk := make([]byte, 64<<10)
+		for r.Context().Err() == nil {
+			if _, err := w.Write(chunk); err != nil {
+				break
+			}
+		}
+		close(stop)
+	}), func(o *gateway.Options) {
+		o.Note = func(_ *http.Request, route, code string) { noted <- note{route, code} }
+	})
+	res, err := rig.client.Do(rig.request("GET", "/", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	<-stop // the backend need not go on for nobody
+	if got := <-noted; got != (note{"/**", "client_gone"}) {
+		t.Errorf("note %v", got)
 	}
 }

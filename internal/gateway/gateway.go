@@ -18,6 +18,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"matterpass/internal/login"
 )
@@ -58,6 +59,9 @@ type Options struct {
 	ClientAddr func(*http.Request) netip.Addr
 	// Transport carries the requests; nil is NewTransport's.
 	Transport http.RoundTripper
+	// Stall is the longest wait for the next bytes of an answer, after which it is
+	// broken off; 60 s.
+	Stall time.Duration
 
 	// Fail answers what went wrong with Mattermost, an error of package upstream;
 	// FailPage does so where a person would see the answer as a page.
@@ -111,6 +115,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.Transport == nil {
 		o.Transport = NewTransport()
+	}
+	if o.Stall == 0 {
+		o.Stall = time.Minute
 	}
 	if o.Fail == nil {
 		o.Fail = failAsMattermost

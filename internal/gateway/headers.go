@@ -51,6 +51,7 @@ func (x *exchange) adjust(res *http.Response) error {
 	if x.on.class == signOut && res.StatusCode/100 == 2 {
 		cookie.SignOut(h)
 	}
+	res.Body = &impatient{ReadCloser: res.Body, limit: x.Stall}
 	return nil
 }
 

@@ -17,16 +17,16 @@ type exchange struct {
 	r    *http.Request
 	on   route
 	body *body
-	code string // for Note
+	code string // what was answered in Mattermost's place
 }
 
 // forward hands a request to Mattermost. An answer that breaks off midway breaks
 // off for the client too: ReverseProxy panics with http.ErrAbortHandler, which
 // must reach the server.
 func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, on route) {
-	const aborted = "aborted"
-	x := &exchange{Gateway: g, w: w, r: r, on: on, code: aborted}
-	defer func() { g.Note(r, on.pattern, x.code) }()
+	x := &exchange{Gateway: g, w: w, r: r, on: on}
+	finished := false
+	defer func() { g.Note(r, on.pattern, x.outcome(finished)) }()
 	proxy := httputil.ReverseProxy{
 		Rewrite:        x.rewrite,
 		ModifyResponse: x.adjust,
@@ -36,8 +36,18 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, on route) {
 		ErrorLog:       silent,
 	}
 	proxy.ServeHTTP(w, r)
-	if x.code == aborted {
-		x.code = ""
+	finished = true
+}
+
+// outcome is the word for Note; finished is false in a panic.
+func (x *exchange) outcome(finished bool) string {
+	switch {
+	case finished:
+		return x.code
+	case x.r.Context().Err() != nil:
+		return "client_gone"
+	default:
+		return "upstream_aborted"
 	}
 }
 

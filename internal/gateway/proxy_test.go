@@ -315,3 +315,23 @@ func rawAnswer(raw string) http.HandlerFunc {
 		_, _ = io.WriteString(conn, raw)
 	}
 }
+
+func TestBrowsersMaySpeakHTTP2(t *testing.T) {
+	rig := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, _ := io.Copy(io.Discard, r.Body)
+		_, _ = fmt.Fprint(w, r.Proto, " ", r.Host, " ", n)
+	}))
+	front := httptest.NewUnstartedServer(rig)
+	front.EnableHTTP2 = true
+	front.StartTLS()
+	defer front.Close()
+	res, err := front.Client().Post(front.URL+"/api/v4/files", "text/plain", strings.NewReader(strings.Repeat("x", 1<<20)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if want := "HTTP/1.1 " + rig.host + " 1048576"; string(body) != want || res.ProtoMajor != 2 || err != nil {
+		t.Errorf("got %q over %s, %v, want %q", body, res.Proto, err, want)
+	}
+}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -67,3 +68,21 @@ func newBuffers() *buffers {
 func (b *buffers) Get() []byte { return b.pool.Get().(*[bufferSize]byte)[:] }
 
 func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }
+
+// impatient breaks off an answer whose next bytes do not come. Only waiting for
+// Mattermost counts: a browser may take its time between two reads.
+type impatient struct {
+	io.ReadCloser
+	limit time.Duration
+	timer *time.Timer
+}
+
+func (b *impatient) Read(p []byte) (int, error) {
+	if b.timer == nil {
+		b.timer = time.AfterFunc(b.limit, func() { _ = b.Close() }) // the Read fails
+	} else {
+		b.timer.Reset(b.limit)
+	}
+	defer b.timer.Stop()
+	return b.ReadCloser.Read(p)
+}
