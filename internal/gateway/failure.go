@@ -82,7 +82,7 @@ func (g *Gateway) failPage(w http.ResponseWriter, _ *http.Request, err error) {
 	h.Set("Content-Security-Policy", "default-src 'none'; "+ancestorsOnly(g.ancestors))
 	h.Del("X-Frame-Options")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Retry-After", "5")
+	h.Set("Retry-After", retryUpstream)
 	w.WriteHeader(why.Status)
 	_, _ = fmt.Fprintf(w, page, why.Message) // the client is gone; nobody to tell
 }

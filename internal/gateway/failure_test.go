@@ -38,6 +38,9 @@ func TestAMattermostThatDoesNotAnswer(t *testing.T) {
 			if a.StatusCode != tt.status || !strings.Contains(a.body, tt.code) {
 				t.Errorf("got %d %s, want %d %s", a.StatusCode, a.body, tt.status, tt.code)
 			}
+			if got := a.Header.Get("Retry-After"); got != "5" {
+				t.Errorf("Retry-After %q", got)
+			}
 			if got := rig.lastNote(); got != (note{"/**", tt.code}) {
 				t.Errorf("note %v", got)
 			}

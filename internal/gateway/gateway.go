@@ -100,6 +100,17 @@ func New(o Options) *Gateway {
 }
 
 func (o *Options) setDefaults() {
+	o.setQuestions()
+	o.setReports()
+	if o.Transport == nil {
+		o.Transport = NewTransport()
+	}
+	if o.Stall == 0 {
+		o.Stall = time.Minute
+	}
+}
+
+func (o *Options) setQuestions() {
 	if o.SiteURL == nil {
 		o.SiteURL = func() string { return "" }
 	}
@@ -113,12 +124,9 @@ func (o *Options) setDefaults() {
 	if o.ClientAddr == nil {
 		o.ClientAddr = peer
 	}
-	if o.Transport == nil {
-		o.Transport = NewTransport()
-	}
-	if o.Stall == 0 {
-		o.Stall = time.Minute
-	}
+}
+
+func (o *Options) setReports() {
 	if o.Fail == nil {
 		o.Fail = failAsMattermost
 	}

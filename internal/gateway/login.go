@@ -33,7 +33,7 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request, on route) {
 		g.refuseSignIn(w, r, on, err)
 		return
 	}
-	g.signedIn(w, r, session)
+	signedIn(w, session)
 	g.Note(r, on.pattern, "signed_in")
 }
 
@@ -51,25 +51,22 @@ func (g *Gateway) isOwnPage(r *http.Request) bool {
 }
 
 // signedIn answers with the account as Mattermost's web app expects it.
-func (g *Gateway) signedIn(w http.ResponseWriter, r *http.Request, s login.Session) {
+func signedIn(w http.ResponseWriter, s login.Session) {
 	h := w.Header()
 	cookie.SetSession(h, s.Token, s.User.ID, s.CSRF)
 	if s.Device != "" {
 		http.SetCookie(w, &http.Cookie{Name: cookie.Device, Value: s.Device})
 	}
 	h.Set("Content-Type", "application/json")
-	_, _ = w.Write(profile(s)) // the client is gone; nobody to tell
+	_ = json.NewEncoder(w).Encode(profile(s)) // the client is gone; nobody to tell
 }
 
 // profile is Mattermost's own rendering, or the least that names the account.
-func profile(s login.Session) []byte {
+func profile(s login.Session) any {
 	if s.Profile != nil {
-		return s.Profile
+		return json.RawMessage(s.Profile)
 	}
-	least, _ := json.Marshal(map[string]string{ // strings always encode
-		"id": s.User.ID, "username": s.User.Username, "email": string(s.User.Email),
-	})
-	return least
+	return map[string]string{"id": s.User.ID, "username": s.User.Username, "email": string(s.User.Email)}
 }
 
 // attempt reads the request: leniently where Mattermost's clients differ, and

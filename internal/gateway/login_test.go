@@ -39,7 +39,7 @@ func TestASignInLooksLikeMattermosts(t *testing.T) {
 	}, nil)
 	for _, path := range spellings(loginPath) {
 		a := rig.do("POST", path, good)
-		if a.StatusCode != 200 || a.body != `{"id":"`+someID+`","roles":"system_user"}` {
+		if a.StatusCode != 200 || a.body != `{"id":"`+someID+`","roles":"system_user"}`+"\n" {
 			t.Fatalf("%s: %d %s", path, a.StatusCode, a.body)
 		}
 		want := []string{
@@ -59,7 +59,7 @@ func TestASignInLooksLikeMattermosts(t *testing.T) {
 
 func TestASessionWithoutAProfileStillNamesTheAccount(t *testing.T) {
 	rig := answering(t, login.Session{User: login.User{ID: someID, Username: "demo", Email: "demo@erp.test"}}, nil)
-	want := `{"email":"demo@erp.test","id":"` + someID + `","username":"demo"}`
+	want := `{"email":"demo@erp.test","id":"` + someID + `","username":"demo"}` + "\n"
 	if a := rig.do("POST", loginPath, good); a.body != want {
 		t.Errorf("got %s, want %s", a.body, want)
 	}

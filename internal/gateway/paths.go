@@ -37,7 +37,7 @@ func canonical(u *url.URL) (string, error) {
 
 // isPlain reports that there is one way to read a decoded path.
 func isPlain(decoded string) bool {
-	for i := 0; i < len(decoded); i++ {
+	for i := range len(decoded) {
 		switch c := decoded[i]; {
 		case c < ' ', c == 0x7f, c == '\\', c == '%' && isEscape(decoded[i:]):
 			return false

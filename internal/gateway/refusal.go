@@ -83,8 +83,12 @@ func (f refusal) write(w http.ResponseWriter) {
 
 // failAsMattermost is the default of Options.Fail.
 func failAsMattermost(w http.ResponseWriter, _ *http.Request, err error) {
+	w.Header().Set("Retry-After", retryUpstream)
 	refusalFor(err).write(w)
 }
+
+// retryUpstream is when to come back where nothing better is known, in seconds.
+const retryUpstream = "5"
 
 // refusalFor is what may be said about an error of package upstream.
 func refusalFor(err error) refusal {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
@@ -143,5 +144,28 @@ func TestAnAdministratorMakesAccountsAndNobodyElse(t *testing.T) {
 				t.Errorf("got %d %s, want %d", a.StatusCode, a.body, tt.want)
 			}
 		})
+	}
+}
+
+// TestAnExtendedSessionKeepsOurCookies: Mattermost sends all three cookies again,
+// in its own shape, when it extends a session (docs/mattermost.md B8).
+func TestAnExtendedSessionKeepsOurCookies(t *testing.T) {
+	rig, mattermost := startSimulator(t)
+	cookies := rig.signInAs("demo@erp.test", mattermost.Password())
+	mattermost.AgeSessions("demo@erp.test", 10*time.Hour)
+	var channel struct{ ID string }
+	found := rig.get("/api/v4/teams/name/erp/channels/name/town-square", "Cookie", cookies)
+	if err := json.Unmarshal([]byte(found.body), &channel); err != nil || channel.ID == "" {
+		t.Fatalf("%d %s, %v", found.StatusCode, found.body, err)
+	}
+	viewed := rig.do("POST", "/api/v4/channels/members/me/view", `{"channel_id":"`+channel.ID+`"}`,
+		"Cookie", cookies, "X-Requested-With", "XMLHttpRequest")
+	var shapes []string
+	for _, line := range viewed.Header.Values("Set-Cookie") {
+		_, shape, _ := strings.Cut(line, "; ")
+		shapes = append(shapes, shape)
+	}
+	if diff := cmp.Diff([]string{"Path=/; HttpOnly", "Path=/", "Path=/"}, shapes); diff != "" {
+		t.Errorf("%d, Set-Cookie (-want +got):\n%s", viewed.StatusCode, diff)
 	}
 }
