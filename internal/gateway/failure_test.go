@@ -131,7 +131,9 @@ func TestFailuresAreToldInTheWordsOfUpstream(t *testing.T) {
 }
 
 func TestABodyThatIsTooLargeIsTheClientsFault(t *testing.T) {
-	rig := start(t, http.HandlerFunc(echo))
+	rig := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+	}))
 	limited := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 10)
 		rig.ServeHTTP(w, r)

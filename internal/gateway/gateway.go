@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"matterpass/internal/login"
+	"matterpass/internal/middleware"
 )
 
 // Passwords opens a session for a password; *login.Service does. Its errors are
@@ -49,7 +50,8 @@ type Options struct {
 	// Plugin is the id of our companion plugin, whose routes are not there for
 	// browsers. Empty for none.
 	Plugin string
-	// Limit takes one of a client's tries at the limited routes; nil limits none.
+	// Limit takes one of a client's tries at the limited routes and at signing in;
+	// nil limits none.
 	Limit func(*http.Request) login.Decision
 
 	// HTTPS tells whether the browser used https; by default the connection's TLS
@@ -66,8 +68,8 @@ type Options struct {
 	// Fail answers what went wrong with Mattermost, an error of package upstream;
 	// FailPage does so where a person would see the answer as a page.
 	Fail, FailPage func(http.ResponseWriter, *http.Request, error)
-	// RateLimit describes a limiter's decision in the headers of an answer, with
-	// Retry-After where it is a no. By default it sets Retry-After alone.
+	// RateLimit describes the decision about an account in the headers of an
+	// answer; by default as middleware.SetRateLimit does.
 	RateLimit func(http.Header, login.Decision)
 	// Note is told the route's pattern and a stable word for what became of the
 	// request, "" where nothing special did. Both are of bounded number.
@@ -131,7 +133,7 @@ func (o *Options) setReports() {
 		o.Fail = failAsMattermost
 	}
 	if o.RateLimit == nil {
-		o.RateLimit = setRetryAfter
+		o.RateLimit = setAccountLimit
 	}
 	if o.Note == nil {
 		o.Note = func(*http.Request, string, string) {}
@@ -190,13 +192,20 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, found route) {
 
 // limited forwards what may be guessed at, while the client has tries left.
 func (g *Gateway) limited(w http.ResponseWriter, r *http.Request, found route) {
-	decision := g.Limit(r)
-	if !decision.OK {
-		g.RateLimit(w.Header(), decision)
+	if !g.mayTry(w, r) {
 		g.refuse(w, r, found, refuseLimited)
 		return
 	}
 	g.forward(w, r, found)
+}
+
+// mayTry spends one of the client's tries and tells it how many are left.
+func (g *Gateway) mayTry(w http.ResponseWriter, r *http.Request) bool {
+	decision := g.Limit(r)
+	if decision.Limit > 0 {
+		middleware.SetRateLimit(w.Header(), "client", middleware.Decision(decision))
+	}
+	return decision.OK
 }
 
 // redirect answers a path that is not clean as Mattermost does

@@ -23,6 +23,10 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request, on route) {
 		g.refuse(w, r, on, refuseOrigin)
 		return
 	}
+	if !g.mayTry(w, r) {
+		g.refuse(w, r, on, refuseLimited)
+		return
+	}
 	attempt, err := g.attempt(w, r)
 	if err != nil {
 		g.refuseSignIn(w, r, on, err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"matterpass/internal/login"
+	"matterpass/internal/middleware"
 	"matterpass/internal/upstream"
 )
 
@@ -105,11 +106,9 @@ func refusalFor(err error) refusal {
 	}
 }
 
-// setRetryAfter is the default of Options.RateLimit.
-func setRetryAfter(h http.Header, d login.Decision) {
-	if !d.OK {
-		h.Set("Retry-After", seconds(d.RetryAfter))
-	}
+// setAccountLimit is the default of Options.RateLimit.
+func setAccountLimit(h http.Header, d login.Decision) {
+	middleware.SetRateLimit(h, "account", middleware.Decision(d))
 }
 
 // seconds is d in whole seconds, rounded up, at least one (RFC 9110 section 10.2.3).

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -136,13 +137,26 @@ func TestRefusalsHaveMattermostsShape(t *testing.T) {
 	}
 }
 
-func TestALimitedRouteSaysWhenToComeBack(t *testing.T) {
+func TestAClientWithoutTriesIsToldWhenToComeBack(t *testing.T) {
 	rig := start(t, http.HandlerFunc(echo), func(o *gateway.Options) {
-		o.Limit = func(*http.Request) login.Decision { return login.Decision{RetryAfter: 1500 * time.Millisecond} }
+		o.Limit = func(*http.Request) login.Decision {
+			return login.Decision{Limit: 5, Per: time.Minute, RetryAfter: 1500 * time.Millisecond, Reset: 59 * time.Second}
+		}
+		o.Login = passwords(func(context.Context, login.Attempt) (login.Session, error) {
+			t.Error("it was tried")
+			return login.Session{}, nil
+		})
 	})
-	a := rig.do("PUT", "/api/v4/users/me/password", "{}")
-	if a.StatusCode != 429 || a.Header.Get("Retry-After") != "2" {
-		t.Errorf("got %d, Retry-After %q", a.StatusCode, a.Header.Get("Retry-After"))
+	for path, method := range map[string]string{"/api/v4/users/me/password": "PUT", loginPath: "POST"} {
+		a := rig.do(method, path, good)
+		got := []string{a.Status, a.Header.Get("Retry-After"), a.Header.Get("RateLimit-Policy"), a.Header.Get("RateLimit")}
+		want := []string{"429 Too Many Requests", "2", `"client";q=5;w=60`, `"client";r=0;t=59`}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", path, diff)
+		}
+	}
+	if a := rig.get("/api/v4/users/me"); a.StatusCode != 200 {
+		t.Errorf("what is not guessed at: got %d", a.StatusCode)
 	}
 }
 
