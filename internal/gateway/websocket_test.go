@@ -216,3 +216,32 @@ func TestATunnelDiesWithEitherSide(t *testing.T) {
 		}
 	}
 }
+
+func TestDrainDoesNotWaitForABrowserThatDoesNotRead(t *testing.T) {
+	flooding := make(chan struct{})
+	rig := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+		if err != nil {
+			return
+		}
+		defer func() { _ = conn.CloseNow() }()
+		chunk := make([]byte, 1<<20)
+		for {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), 200*time.Millisecond)
+			err := conn.Write(ctx, websocket.MessageBinary, chunk)
+			cancel()
+			if err != nil { // nobody takes it any more
+				close(flooding)
+				return
+			}
+		}
+	}))
+	rig.dial("Origin", rig.url)
+	<-flooding
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	begin := time.Now()
+	if err := rig.Drain(ctx); err != nil {
+		t.Errorf("Drain: %v after %s", err, time.Since(begin))
+	}
+}
