@@ -58,7 +58,7 @@ func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey) *app {
 	}
 	api := httpapi.New(options)
 	if a.gateway != nil {
-		a.gateway.RateLimit = httpapi.SetAccountLimit
+		a.gateway.Fail, a.gateway.RateLimit = api.Fail, httpapi.SetAccountLimit
 	}
 	a.handler = stack(cfg, api, options.Cookies, t)
 	a.admin = operators(cfg, api, t)

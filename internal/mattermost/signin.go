@@ -92,7 +92,7 @@ func sessionFrom(x *exchange, user *model.User, account email.Address, asked tim
 		return login.Session{}, invalidSession(cookieCSRF)
 	case cookies[cookieUser].Value != user.Id:
 		return login.Session{}, errOtherAccount
-	case !json.Valid(profile): // the client stops reading after the first value
+	case x.broken != nil || !json.Valid(profile): // the client stops reading after the first value
 		return login.Session{}, invalidSession("body")
 	}
 	return login.Session{

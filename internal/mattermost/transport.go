@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -38,6 +39,7 @@ type exchange struct {
 	status int  // 0 until an answer began
 	header http.Header
 	body   bytes.Buffer
+	broken error // the body ended early, perhaps after what the client read of it
 }
 
 type exchangeKey struct{}
@@ -82,11 +84,21 @@ func (g guard) CloseIdleConnections() {
 func (x *exchange) record(resp *http.Response) {
 	x.status, x.header = resp.StatusCode, resp.Header
 	if x.keep {
-		resp.Body = teeBody{io.TeeReader(resp.Body, &x.body), resp.Body}
+		resp.Body = keptBody{resp.Body, x}
 	}
 }
 
-type teeBody struct {
-	io.Reader
-	io.Closer
+// keptBody copies what is read into the exchange.
+type keptBody struct {
+	io.ReadCloser
+	x *exchange
+}
+
+func (b keptBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.x.body.Write(p[:n])
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.x.broken = err
+	}
+	return n, err
 }
