@@ -203,6 +203,7 @@ func (h *house) do(c call) answer {
 	if c.body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	req.Header.Set("Accept-Encoding", "identity") // Go's transport would unzip in silence
 	for name, value := range c.header {
 		req.Header.Set(name, value)
 	}

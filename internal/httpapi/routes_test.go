@@ -2,6 +2,8 @@ package httpapi_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -249,6 +251,14 @@ func TestWidgetIsCacheableFromAnyOrigin(t *testing.T) {
 	if again.StatusCode != http.StatusNotModified {
 		t.Errorf("again: %d", again.StatusCode)
 	}
+	small := h.do(call{method: "GET", path: "/widget/v1/matterpass.js", header: map[string]string{"Accept-Encoding": "gzip, br"}})
+	if small.Header.Get("Content-Encoding") != "gzip" || small.Header.Get("ETag") == got.Header.Get("ETag") || unzipped(t, small.body) != "export {}" {
+		t.Errorf("compressed: %v", small.Header)
+	}
+	part := h.do(call{method: "GET", path: "/widget/v1/matterpass.js", header: map[string]string{"Accept-Encoding": "gzip", "Range": "bytes=0-5"}})
+	if part.StatusCode != http.StatusPartialContent || string(part.body) != "export" {
+		t.Errorf("a range: %d %q", part.StatusCode, part.body)
+	}
 	types := h.do(call{method: "GET", path: "/widget/v1/matterpass.d.ts"})
 	if types.StatusCode != 200 || !strings.HasPrefix(types.Header.Get("Content-Type"), "text/plain") {
 		t.Errorf("types: %d %v", types.StatusCode, types.Header)
@@ -257,6 +267,19 @@ func TestWidgetIsCacheableFromAnyOrigin(t *testing.T) {
 	if got := without.do(call{method: "GET", path: "/widget/v1/matterpass.js"}); got.StatusCode != 404 {
 		t.Errorf("without files: %d", got.StatusCode)
 	}
+}
+
+func unzipped(t *testing.T, b []byte) string {
+	t.Helper()
+	r, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func TestPanicIsA500ThatSaysNothing(t *testing.T) {
