@@ -41,8 +41,9 @@ func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey) *app {
 	a := &app{client: client, settings: newSettings(client, hasAdmin)}
 	l := limiters{newLimiter(cfg.Limits.Login), newLimiter(cfg.Limits.Client), newLimiter(cfg.Limits.Provision)}
 	hasher := limit.NewHasher(derive(keys[0].Secret, "limiter keys"))
-	clients := clientLimiter{l.client, hasher, t.refused("client")}
-	service := newLogin(cfg, a, t, l, hasher, keys)
+	devices := login.NewDevices(deviceKeys(keys)...)
+	clients := clientLimiter{l.client, hasher, devices, t.refused("client")}
+	service := newLogin(cfg, a, t, l, hasher, devices)
 	t.watch(client, service, map[string]*limit.Limiter{"login": l.login, "client": l.client, "provision": l.provision})
 
 	a.board = doctor.NewBoard(doctor.Options{Checks: checks(cfg, client, hasAdmin)})
@@ -69,12 +70,12 @@ func newLimiter(r config.Rate) *limit.Limiter {
 	return limit.New(limit.Options{Tokens: r.Tokens, Per: r.Per})
 }
 
-func newLogin(cfg config.Config, a *app, t *telemetry, l limiters, hasher limit.Hasher, keys []login.DeviceKey) *login.Service {
+func newLogin(cfg config.Config, a *app, t *telemetry, l limiters, hasher limit.Hasher, devices *login.Devices) *login.Service {
 	o := login.Options{
 		Passwords: a.client, Sessions: a.client,
 		Limiter:     accountLimiter{l.login, hasher, t.refused("login")},
 		Failures:    failures{limit.NewFailures(0), hasher},
-		Devices:     login.NewDevices(deviceKeys(keys)...),
+		Devices:     devices,
 		Concurrency: cfg.Mattermost.LoginConcurrency, Queue: cfg.Mattermost.LoginQueue, Patience: cfg.Mattermost.Timeout,
 		MaxAttempts: a.settings.MaxAttempts, Decided: t.signIn,
 	}
@@ -157,9 +158,7 @@ func newGateway(cfg config.Config, a *app, service *login.Service, clients clien
 		Upstream: cfg.Mattermost.BaseURL.URL(), Public: cfg.Addresses.PublicURL.URL(), AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(),
 		SiteURL: a.settings.SiteURL, Login: service, HTTPS: middleware.Secure,
 		ClientAddr: func(r *http.Request) netip.Addr { return middleware.ClientAddr(r.Context()) },
-		Limit: func(r *http.Request) login.Decision {
-			return login.Decision(clients.Allow(middleware.ClientAddr(r.Context())))
-		},
+		Limit: func(r *http.Request) login.Decision { return login.Decision(clients.Allow(r)) },
 		Note: func(r *http.Request, route, code string) {
 			record := middleware.RecordOf(r.Context())
 			record.Route, record.Code = route, code

@@ -5,11 +5,13 @@ import (
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
 
 	"matterpass/internal/config"
+	"matterpass/internal/cookie"
 	"matterpass/internal/limit"
 	"matterpass/internal/login"
 	"matterpass/internal/mattermost"
@@ -63,16 +65,23 @@ func (l accountLimiter) Allow(account, device string, from netip.Addr) login.Dec
 	return login.Decision(d)
 }
 
-// clientLimiter counts an IPv4 address or an IPv6 /64 as one client.
+// clientLimiter counts a browser that signed in before by itself, and everybody
+// else by address: an IPv4 address or an IPv6 /64. So an office behind one
+// address is one client only for its newcomers.
 type clientLimiter struct {
 	limiter *limit.Limiter
 	hasher  limit.Hasher
+	devices *login.Devices
 	refused func()
 }
 
-func (l clientLimiter) Allow(client netip.Addr) middleware.Decision {
-	key := l.hasher.Key("client", middleware.Network(client).String())
-	d := l.limiter.Allow(key, key)
+func (l clientLimiter) Allow(r *http.Request) middleware.Decision {
+	network := l.hasher.Key("client", middleware.Network(middleware.ClientAddr(r.Context())).String())
+	key := network
+	if device, known := l.devices.ID(cookie.DeviceOf(r)); known {
+		key = l.hasher.Key("device", device)
+	}
+	d := l.limiter.Allow(key, network)
 	if !d.OK {
 		l.refused()
 	}

@@ -272,6 +272,26 @@ func TestASignalDrainsAndASecondOneCuts(t *testing.T) {
 	}
 }
 
+func TestANewcomersFloodDoesNotLimitWhoSignedInBefore(t *testing.T) {
+	env, _ := production(t)
+	env["RATE_LIMIT_CLIENT"] = "3/1h"
+	s := serve(t, env)
+	in := ask(t, "POST", "http://"+s.addr+"/api/mattermost/login", `{"email":"demo@erp.test","password":"demo-password"}`)
+	device := in.Cookies()[3]
+	for range 5 {
+		ask(t, "GET", "http://"+s.addr+"/api/mattermost/health", "")
+	}
+	if got := ask(t, "GET", "http://"+s.addr+"/api/mattermost/health", ""); got.StatusCode != 429 {
+		t.Errorf("the address is not limited: %d", got.StatusCode)
+	}
+	if got := ask(t, "GET", "http://"+s.addr+"/api/mattermost/health", "", "Cookie", device.Name+"="+device.Value); got.StatusCode != 200 {
+		t.Errorf("a known browser behind the same address: %d", got.StatusCode)
+	}
+	if got := ask(t, "GET", "http://"+s.addr+"/api/mattermost/health", "", "Cookie", device.Name+"="+device.Value+"x"); got.StatusCode != 429 {
+		t.Errorf("a forged device cookie: %d", got.StatusCode)
+	}
+}
+
 func TestGatewayOffLeavesMattermostAlone(t *testing.T) {
 	env, _ := production(t)
 	env["GATEWAY"], env["MM_PUBLIC_URL"] = "off", "https://chat.example.com"

@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -317,6 +316,6 @@ func TestClientsOwnLimitCoversEveryAddressForBrowsersAndBackEnds(t *testing.T) {
 
 type never struct{}
 
-func (never) Allow(netip.Addr) middleware.Decision {
+func (never) Allow(*http.Request) middleware.Decision {
 	return middleware.Decision{Limit: 1, Per: time.Minute, RetryAfter: 6500 * time.Millisecond, Reset: time.Minute}
 }

@@ -39,6 +39,12 @@ type Devices struct{ keys []DeviceKey }
 // NewDevices wants at least one key.
 func NewDevices(keys ...DeviceKey) *Devices { return &Devices{keys} }
 
+// ID names the browser that carries a genuine value.
+func (d *Devices) ID(value string) (id string, known bool) {
+	id = d.open(value).id
+	return id, id != ""
+}
+
 // device is a value that was found genuine; the zero value is a new browser.
 type device struct {
 	id   string

@@ -29,6 +29,19 @@ func TestDeviceKnowsTheAccountsThatSignedIn(t *testing.T) {
 	}
 }
 
+func TestOnlyAGenuineValueNamesABrowser(t *testing.T) {
+	d := devices("k1")
+	value := d.remember(device{}, "demo@erp.test")
+	first, known := d.ID(value)
+	second, _ := d.ID(d.remember(d.open(value), "dana@erp.test"))
+	if !known || first == "" || first != second {
+		t.Errorf("%q, %q, %t: one browser has one name", first, second, known)
+	}
+	if id, known := d.ID(value + "x"); known || id != "" {
+		t.Errorf("a forged value names %q", id)
+	}
+}
+
 func TestDeviceForgetsTheLeastRecentAccount(t *testing.T) {
 	d := devices("k1")
 	value := ""

@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Limiter decides whether a client may ask once more.
+// Limiter decides whether whoever sent a request may ask once more. Who that is,
+// an address or somebody it recognises, is its own business.
 type Limiter interface {
-	Allow(client netip.Addr) Decision
+	Allow(*http.Request) Decision
 }
 
 // Decision is a limiter's answer and the state of the bucket behind it.
@@ -33,7 +33,7 @@ func RateLimit(limiter Limiter, refuse http.Handler) func(http.Handler) http.Han
 			return next
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			d := limiter.Allow(ClientAddr(r.Context()))
+			d := limiter.Allow(r)
 			SetRateLimit(w.Header(), "client", d)
 			if !d.OK {
 				refuse.ServeHTTP(w, r)

@@ -9,9 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-type limiter func(netip.Addr) Decision
+type limiter func(*http.Request) Decision
 
-func (l limiter) Allow(client netip.Addr) Decision { return l(client) }
+func (l limiter) Allow(r *http.Request) Decision { return l(r) }
 
 func TestALimitedClientIsToldWhatIsLeft(t *testing.T) {
 	cases := map[string]struct {
@@ -35,7 +35,7 @@ func TestALimitedClientIsToldWhatIsLeft(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			var asked netip.Addr
-			l := limiter(func(a netip.Addr) Decision { asked = a; return c.decision })
+			l := limiter(func(r *http.Request) Decision { asked = ClientAddr(r.Context()); return c.decision })
 			inner := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 			resp := serve(ClientAddrs(ClientAddrOptions{})(RateLimit(l, refused(429))(inner)), get("/"))
 			if resp.StatusCode != c.status || asked.String() != "192.0.2.1" {
