@@ -158,7 +158,7 @@ func newGateway(cfg config.Config, a *app, service *login.Service, clients clien
 		Upstream: cfg.Mattermost.BaseURL.URL(), Public: cfg.Addresses.PublicURL.URL(), AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(),
 		SiteURL: a.settings.SiteURL, Login: service, HTTPS: middleware.Secure,
 		ClientAddr: func(r *http.Request) netip.Addr { return middleware.ClientAddr(r.Context()) },
-		Limit: func(r *http.Request) login.Decision { return login.Decision(clients.Allow(r)) },
+		Limit:      func(r *http.Request) login.Decision { return login.Decision(clients.Allow(r)) },
 		Note: func(r *http.Request, route, code string) {
 			record := middleware.RecordOf(r.Context())
 			record.Route, record.Code = route, code
