@@ -80,7 +80,7 @@ func newLogin(cfg config.Config, a *app, t *telemetry, l limiters, hasher limit.
 		MaxAttempts: a.settings.MaxAttempts, Decided: t.signIn,
 	}
 	if a.settings.admin {
-		o.Accounts = a.client
+		o.Accounts, o.Unlocker = a.client, a.client
 	}
 	return login.New(o)
 }

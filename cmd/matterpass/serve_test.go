@@ -204,7 +204,7 @@ func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
 	if off := ask(t, "GET", "http://"+s.admin+"/debug/pprof/", ""); off.StatusCode != 404 {
 		t.Errorf("profiles are on by default: %d", off.StatusCode)
 	}
-	mm.SetFailedAttempts("demo@erp.test", 0)
+	mm.SetFailedAttempts("demo@erp.test", 10) // locked
 	for name, c := range map[string]struct {
 		key, origin string
 		status      int
@@ -218,10 +218,17 @@ func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
 		if c.origin != "" {
 			header = append(header, "Origin", c.origin)
 		}
-		got := ask(t, "POST", "http://"+s.admin+"/admin/clear-failures", `{"email":"demo@erp.test"}`, header...)
+		got := ask(t, "POST", "http://"+s.admin+"/admin/unlock", `{"email":"demo@erp.test"}`, header...)
 		if got.StatusCode != c.status {
 			t.Errorf("%s: %d %s", name, got.StatusCode, got.body)
 		}
+	}
+	if n := mm.FailedAttempts("demo@erp.test"); n != 0 {
+		t.Errorf("Mattermost's own lock is still there: %d", n)
+	}
+	unknown := ask(t, "POST", "http://"+s.admin+"/admin/unlock", `{"email":"nobody@erp.test"}`, "Authorization", "Bearer "+key32+"-ops")
+	if unknown.StatusCode != 404 {
+		t.Errorf("an unknown account: %d %s", unknown.StatusCode, unknown.body)
 	}
 }
 

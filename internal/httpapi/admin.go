@@ -21,7 +21,7 @@ func (a *API) Admin(o AdminOptions) http.Handler {
 	mux.Handle("GET /metrics", o.Metrics)
 	mux.Handle("GET /healthz", a.serve(a.alive))
 	mux.Handle("GET /readyz", a.Readiness())
-	mux.Handle("POST /admin/clear-failures", a.requireAdmin(a.serve(a.clearFailures)))
+	mux.Handle("POST /admin/unlock", a.requireAdmin(a.serve(a.unlock)))
 	if o.Profiles != nil {
 		mux.Handle("/debug/pprof/", o.Profiles)
 	}
@@ -53,14 +53,13 @@ func (a *API) requireAdmin(next http.Handler) http.Handler {
 // scopeAdmin is the scope of every call under /admin.
 const scopeAdmin = "admin"
 
-type clearFailuresRequest struct {
+type unlockRequest struct {
 	Email string `json:"email"`
 }
 
-// clearFailures lets strangers try an account's password again. It does not
-// touch Mattermost's own count.
-func (a *API) clearFailures(w http.ResponseWriter, r *http.Request) error {
-	in, err := decode[clearFailuresRequest](r)
+// unlock forgets an account's failed tries, ours and Mattermost's.
+func (a *API) unlock(w http.ResponseWriter, r *http.Request) error {
+	in, err := decode[unlockRequest](r)
 	if err != nil {
 		return err
 	}
@@ -68,7 +67,7 @@ func (a *API) clearFailures(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Login.ClearFailures(r.Context(), name); err != nil {
+	if err := a.Login.Unlock(r.Context(), name); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

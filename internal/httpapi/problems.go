@@ -71,6 +71,7 @@ func problems() []struct {
 		{errNetwork, kind{"network_refused", 403, "Network refused", "This call is not allowed from this network."}},
 		{errOrigin, kind{"origin_refused", 403, "Origin refused", "Pages of this origin may not call this address. Ask the operator to allow the origin."}},
 		{errNotFound, kind{"not_found", 404, "Not found", "There is nothing at this address."}},
+		{login.ErrUnknown, kind{"not_found", 404, "Not found", "There is no such account."}},
 		{errMethod, kind{"method_not_allowed", 405, "Method not allowed", "This address takes other methods; see the Allow header."}},
 		{errTooSlow, kind{"too_slow", 408, "Request too slow", "The body was not sent in time."}},
 		{provision.ErrConflict, kind{"conflict", 409, "Conflict", "An account of this address or username exists and cannot be changed by this call."}},

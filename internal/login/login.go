@@ -89,6 +89,13 @@ type Accounts interface {
 	AddressOf(ctx context.Context, name Name) (email.Address, error)
 }
 
+// Unlocker lifts Mattermost's own lock on an account (docs/mattermost.md A8, E9),
+// which some other way in may have brought about.
+type Unlocker interface {
+	// Unlock answers ErrUnknown where there is no such account.
+	Unlock(ctx context.Context, account email.Address) error
+}
+
 // Limiter says whether an account may be tried once more. device is empty for a
 // browser that never signed in to this account.
 type Limiter interface {

@@ -42,6 +42,14 @@ type mattermost struct {
 	asked atomic.Int64
 	mu    sync.Mutex
 	ended []string
+
+	unlocked  []email.Address
+	unlockErr error
+}
+
+func (m *mattermost) Unlock(_ context.Context, account email.Address) error {
+	m.unlocked = append(m.unlocked, account)
+	return m.unlockErr
 }
 
 func (m *mattermost) SignIn(ctx context.Context, account email.Address, password, code string, from login.Client) (login.Session, error) {
@@ -111,7 +119,7 @@ func newFailures() failures {
 
 func newService(m *mattermost, change ...func(*login.Options)) *login.Service {
 	o := login.Options{
-		Passwords: m, Sessions: m, Limiter: allow(always), Failures: newFailures(),
+		Passwords: m, Sessions: m, Unlocker: m, Limiter: allow(always), Failures: newFailures(),
 		Devices: login.NewDevices(login.DeviceKey{ID: "k1", Secret: []byte("secret")}),
 		Floor:   time.Nanosecond,
 	}
@@ -348,12 +356,33 @@ func TestKnownDevicesStopOneShortOfTheLock(t *testing.T) {
 		if got := m.asked.Load(); got != 9 {
 			t.Errorf("Mattermost was asked %d times, want 9", got)
 		}
-		if err := service.ClearFailures(t.Context(), known.Name); err != nil {
+		if err := service.Unlock(t.Context(), known.Name); err != nil {
 			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]email.Address{"demo@erp.test"}, m.unlocked); diff != "" {
+			t.Errorf("at Mattermost: %s", diff)
 		}
 		known.Password = "right"
 		if _, err := service.WithPassword(t.Context(), known); err != nil {
 			t.Errorf("after an administrator cleared the count: %v", err)
+		}
+	})
+}
+
+func TestUnlockThatFailsAtMattermostKeepsTheCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &mattermost{unlockErr: upstream.ErrUnavailable}
+		service := newService(m)
+		a := attempt(t, "demo@erp.test", "wrong")
+		for range 7 {
+			_, _ = service.WithPassword(t.Context(), a)
+		}
+		if err := service.Unlock(t.Context(), a.Name); !errors.Is(err, upstream.ErrUnavailable) {
+			t.Errorf("got %v", err)
+		}
+		_, _ = service.WithPassword(t.Context(), a)
+		if got := m.asked.Load(); got != 6 {
+			t.Errorf("asked %d times", got)
 		}
 	})
 }
@@ -484,8 +513,8 @@ func TestDirectoryThatFailsIsNotARefusal(t *testing.T) {
 	if _, err := service.WithPassword(t.Context(), login.Attempt{Name: name, Password: "right"}); !errors.Is(err, upstream.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
-	if err := service.ClearFailures(t.Context(), name); !errors.Is(err, upstream.ErrUnavailable) {
-		t.Errorf("ClearFailures got %v", err)
+	if err := service.Unlock(t.Context(), name); !errors.Is(err, upstream.ErrUnavailable) {
+		t.Errorf("Unlock got %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"matterpass/internal/email"
 	"matterpass/internal/upstream"
 )
 
@@ -14,6 +15,7 @@ type Options struct {
 	Passwords Passwords
 	Sessions  Sessions
 	Accounts  Accounts
+	Unlocker  Unlocker // nil: Mattermost's own lock is left alone
 	Limiter   Limiter
 	Failures  Failures
 	Devices   *Devices
@@ -83,12 +85,17 @@ func (s *Service) SignOut(ctx context.Context, token string, everywhere bool) er
 	}
 }
 
-// ClearFailures lets strangers try an account's password again, after an
+// Unlock forgets an account's failed tries, here and at Mattermost, after an
 // administrator looked at it.
-func (s *Service) ClearFailures(ctx context.Context, name Name) error {
+func (s *Service) Unlock(ctx context.Context, name Name) error {
 	account, err := s.account(ctx, name)
 	if err != nil {
 		return err
+	}
+	if s.Unlocker != nil {
+		if err := s.Unlocker.Unlock(ctx, email.Address(account)); err != nil {
+			return err
+		}
 	}
 	s.Failures.Clear(account)
 	return nil

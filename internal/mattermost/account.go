@@ -2,6 +2,7 @@ package mattermost
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"matterpass/internal/email"
 	"matterpass/internal/login"
+	"matterpass/internal/provision"
 )
 
 // AddressOf implements login.Accounts, with the admin token. An account whose
@@ -55,6 +57,23 @@ func (c *Client) named(ctx context.Context, name login.Name) (*model.User, error
 		return nil, errOtherAccount
 	}
 	return user, nil
+}
+
+// Unlock implements login.Unlocker, with the admin token.
+func (c *Client) Unlock(ctx context.Context, address email.Address) error {
+	account, err := c.ByEmail(ctx, address)
+	if errors.Is(err, provision.ErrUnknown) {
+		return login.ErrUnknown
+	}
+	if err != nil {
+		return err
+	}
+	_, err = asAdmin(ctx, c, question{operation: opUnlock},
+		func(ctx context.Context, client *model.Client4) (struct{}, error) {
+			_, err := client.ResetFailedAttempts(ctx, account.ID)
+			return struct{}{}, err
+		})
+	return err
 }
 
 // refusedToken remembers the admin token that Mattermost refused, for a while or

@@ -23,11 +23,12 @@ const (
 	opUpdate   = "update"
 	opPlace    = "place"
 	opJoin     = "join"
+	opUnlock   = "unlock"
 )
 
 // Operations lists every name of a call.
 func Operations() []string {
-	return []string{opSignIn, opSession, opSignOut, opPing, opSettings, opAccount, opCreate, opUpdate, opPlace, opJoin}
+	return []string{opSignIn, opSession, opSignOut, opPing, opSettings, opAccount, opCreate, opUpdate, opPlace, opJoin, opUnlock}
 }
 
 // question is one call.
