@@ -105,6 +105,7 @@ func (t *telemetry) signIn(ctx context.Context, o login.Outcome) {
 	e := t.log.Info().Str("request_id", middleware.RequestID(ctx)).Str("way", o.Way).Str("result", o.Result).
 		Str("person", t.person(o.Account)).Dur("ms", o.Took)
 	optional(e, "user_id", o.UserID)
+	optional(e, "reason", observe.Foreign(o.Reason))
 	if o.Client.Addr.IsValid() {
 		e.Stringer("client", o.Client.Addr)
 	}

@@ -54,6 +54,7 @@ type Decision struct {
 type Outcome struct {
 	Way     string // "password"
 	Result  string // a word of Results
+	Reason  string // Mattermost's error id behind a refusal; for the log alone
 	Account string // as named by the client; not canonical for the unknown
 	UserID  string // empty unless signed in
 	Client  Client

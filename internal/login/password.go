@@ -48,13 +48,21 @@ func (s *Service) WithPassword(ctx context.Context, a Attempt) (Session, error) 
 	}
 	session, err := s.withPassword(ctx, a)
 	s.Decided(ctx, Outcome{
-		Way: "password", Result: result(err), Account: a.Name.Value, UserID: session.User.ID,
+		Way: "password", Result: result(err), Reason: reason(err), Account: a.Name.Value, UserID: session.User.ID,
 		Client: a.Client, Took: time.Since(start),
 	})
 	if errors.Is(err, ErrRefused) {
 		s.floor.wait(ctx, start)
 	}
 	return session, err
+}
+
+func reason(err error) string {
+	var refusal *Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Reason
+	}
+	return ""
 }
 
 func (a Attempt) validate() error {

@@ -564,6 +564,10 @@ func TestEveryDecisionIsToldOnceInAKnownWord(t *testing.T) {
 			if len(told) != 1 || told[0].Account != "demo@erp.test" || !slices.Contains(login.Results(), told[0].Result) {
 				t.Fatalf("told %+v", told)
 			}
+			var refusal *login.Refusal
+			if errors.As(answer, &refusal) && told[0].Reason != refusal.Reason {
+				t.Errorf("the reason is %q", told[0].Reason)
+			}
 			if (told[0].UserID != "") != (answer == nil) {
 				t.Errorf("user id %q for %v", told[0].UserID, answer)
 			}
