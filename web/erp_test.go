@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"matterpass/internal/browsertest"
 	"matterpass/internal/erp"
 	"matterpass/web"
 )
@@ -24,7 +25,7 @@ func demoERP(t *testing.T, chat *fakeChat) string {
 const pageState = `document.querySelector("#chat").getAttribute("state")`
 
 func TestERPPage(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t, browsertest.Options{})
 	for name, promise := range map[string]func(tab, *fakeChat, string){
 		"the ERP's user is signed in to chat, under the page's own policy": opensChat,
 		"the user switch changes chat in place and outlives a reload":      switchesInPlace,
@@ -34,27 +35,27 @@ func TestERPPage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			chat := newFakeChat(t)
-			promise(newTab(t, browser), chat, demoERP(t, chat))
+			promise(browser.NewTab(t), chat, demoERP(t, chat))
 		})
 	}
 }
 
 func opensChat(t tab, chat *fakeChat, address string) {
-	t.open(address)
-	t.wait(pageState + ` === "ready"`)
-	want(t, "user", t.text(`document.querySelector("#user").innerText`), "Demo User")
+	t.Open(address)
+	t.Wait(pageState + ` === "ready"`)
+	want(t, "user", t.Text(`document.querySelector("#user").innerText`), "Demo User")
 	want(t, "calls", chat.order(), "health session login session page:demo@erp.test")
 }
 
 func switchesInPlace(t tab, chat *fakeChat, address string) {
-	t.open(address)
-	t.wait(pageState + ` === "ready"`)
-	t.do(`window.same = true; const people = document.querySelector("#switch"); people.value = "dana@erp.test"; people.dispatchEvent(new Event("change"))`)
-	t.wait(`document.querySelector("#user").innerText === "Dana" && ` + pageState + ` === "ready"`)
-	want(t, "page reloaded", t.text("!window.same"), "false")
-	t.open(address)
-	t.wait(pageState + ` === "ready"`)
-	want(t, "user", t.text(`document.querySelector("#user").innerText`), "Dana")
+	t.Open(address)
+	t.Wait(pageState + ` === "ready"`)
+	t.Do(`window.same = true; const people = document.querySelector("#switch"); people.value = "dana@erp.test"; people.dispatchEvent(new Event("change"))`)
+	t.Wait(`document.querySelector("#user").innerText === "Dana" && ` + pageState + ` === "ready"`)
+	want(t, "page reloaded", t.Text("!window.same"), "false")
+	t.Open(address)
+	t.Wait(pageState + ` === "ready"`)
+	want(t, "user", t.Text(`document.querySelector("#user").innerText`), "Dana")
 	if n := len(chat.seen("login")); n != 2 {
 		t.Errorf("%d logins, want one for each person", n)
 	}
@@ -62,17 +63,17 @@ func switchesInPlace(t tab, chat *fakeChat, address string) {
 
 func survivesWithoutChat(t tab, _ *fakeChat, _ string) {
 	nowhere := &fakeChat{url: "http://chat.localhost:1"}
-	t.open(demoERP(t.T, nowhere))
-	t.wait(`document.querySelector("#chat").innerText.includes("cannot be loaded")`)
-	want(t, "orders", t.text(`document.querySelectorAll("tbody tr").length`), "12")
+	t.Open(demoERP(t.T, nowhere))
+	t.Wait(`document.querySelector("#chat").innerText.includes("cannot be loaded")`)
+	want(t, "orders", t.Text(`document.querySelectorAll("tbody tr").length`), "12")
 }
 
 func filtersOrders(t tab, _ *fakeChat, address string) {
-	t.open(address)
-	t.wait(`!document.querySelector("#switch").disabled`)
+	t.Open(address)
+	t.Wait(`!document.querySelector("#switch").disabled`)
 	filter := func(words string) string {
-		t.do(fmt.Sprintf(`{ const f = document.querySelector("#filter"); f.value = %q; f.dispatchEvent(new Event("input")) }`, words))
-		return t.text(`document.querySelectorAll("tbody tr:not([hidden])").length + " " + document.querySelector("#none").hidden`)
+		t.Do(fmt.Sprintf(`{ const f = document.querySelector("#filter"); f.value = %q; f.dispatchEvent(new Event("input")) }`, words))
+		return t.Text(`document.querySelectorAll("tbody tr:not([hidden])").length + " " + document.querySelector("#none").hidden`)
 	}
 	want(t, "one customer", filter("seaview"), "2 true")
 	want(t, "nothing", filter("zzz"), "0 false")
@@ -81,13 +82,13 @@ func filtersOrders(t tab, _ *fakeChat, address string) {
 
 func fitsEveryWidth(t tab, _ *fakeChat, address string) {
 	for _, width := range []int64{320, 360, 600, 900, 1280, 1920} {
-		t.look(width, "light")
-		t.open(address)
-		t.wait(pageState + ` === "ready"`)
-		if got := t.text("document.documentElement.scrollWidth <= innerWidth"); got != "true" {
-			t.Errorf("%d px: the page is %s px wide", width, t.text("document.documentElement.scrollWidth"))
+		t.Look(width, "light")
+		t.Open(address)
+		t.Wait(pageState + ` === "ready"`)
+		if got := t.Text("document.documentElement.scrollWidth <= innerWidth"); got != "true" {
+			t.Errorf("%d px: the page is %s px wide", width, t.Text("document.documentElement.scrollWidth"))
 		}
-		if got := t.text(`(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector(".sheet"))`); got != "0" {
+		if got := t.Text(`(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector(".sheet"))`); got != "0" {
 			t.Errorf("%d px: %s px of the orders are cut off", width, got)
 		}
 	}
@@ -95,22 +96,22 @@ func fitsEveryWidth(t tab, _ *fakeChat, address string) {
 
 // TestScreenshots writes what people see to MATTERPASS_SCREENSHOTS.
 func TestScreenshots(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t, browsertest.Options{})
 	for _, width := range []int64{360, 1280} {
 		for _, scheme := range []string{"light", "dark"} {
 			chat := newFakeChat(t)
-			page := newTab(t, browser)
-			page.look(width, scheme)
+			page := browser.NewTab(t)
+			page.Look(width, scheme)
 			release := make(chan struct{})
 			chat.on("login", answer{hold: release}, refusal(http.StatusUnauthorized, "login_refused"))
-			page.open(demoERP(t, chat))
+			page.Open(demoERP(t, chat))
 			for _, state := range []string{"signing-in", "ready", "error"} {
-				page.wait(pageState + ` === "` + state + `"`)
-				page.screenshot(fmt.Sprintf("erp-%s-%d-%s", state, width, scheme))
+				page.Wait(pageState + ` === "` + state + `"`)
+				page.Screenshot(fmt.Sprintf("erp-%s-%d-%s", state, width, scheme))
 				if state == "signing-in" {
 					close(release)
 				} else {
-					page.do(`document.querySelector("#chat").signOut().then(() => document.querySelector("#chat").signIn())`)
+					page.Do(`document.querySelector("#chat").signOut().then(() => document.querySelector("#chat").signIn())`)
 				}
 			}
 		}

@@ -3,7 +3,11 @@ package web_test
 import (
 	"fmt"
 	"net/http"
+
+	"matterpass/internal/browsertest"
 )
+
+type tab = browsertest.Tab
 
 // hostPage is somebody's ERP under a strict policy, without a word of our own:
 // the element is made by its script, which is the test's.
@@ -44,8 +48,14 @@ async function put(email, attributes = {}, source = credentials(email)) {
 func host(t tab, chat *fakeChat) string {
 	t.Helper()
 	address := serve(t.T, "erp.localhost", hostPage(chat.url))
-	t.open(address)
+	t.Open(address)
 	return address
 }
 
 const putDemo = `put("demo@erp.test")`
+
+// state waits until the element says it is in the given one.
+func state(t tab, want string) {
+	t.Helper()
+	t.Wait(`chat?.getAttribute("state") === "` + want + `"`)
+}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"matterpass/internal/browsertest"
 	"matterpass/web"
 )
 
@@ -44,7 +45,7 @@ func TestWidgetNeedsNothingButItsOwnServer(t *testing.T) {
 }
 
 func TestWidget(t *testing.T) {
-	browser := startBrowser(t)
+	browser := browsertest.Start(t, browsertest.Options{})
 	for name, promise := range map[string]func(tab, *fakeChat){
 		"signs in once when there is no session":                  signsIn,
 		"a reload of the page spends no login":                    reloadSpendsNoLogin,
@@ -72,7 +73,7 @@ func TestWidget(t *testing.T) {
 		"a session that starts before sign-out has ended is kept": signsInAfterSignOut,
 	} {
 		t.Run(name, func(t *testing.T) {
-			promise(newTab(t, browser), newFakeChat(t))
+			promise(browser.NewTab(t), newFakeChat(t))
 		})
 	}
 }
@@ -86,35 +87,35 @@ func want(t tab, what, got, want string) {
 
 func signsIn(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(putDemo)
-	t.state("ready")
+	t.Do(putDemo)
+	state(t, "ready")
 	want(t, "calls", chat.order(), "health session login session page:demo@erp.test")
-	want(t, "events", t.text("events"), "signin:demo,ready:demo")
+	want(t, "events", t.Text("events"), "signin:demo,ready:demo")
 	want(t, "login", chat.seen("login")[0].body, `{"email":"demo@erp.test","password":"secret of demo@erp.test"}`)
-	t.do(`frame().addEventListener("load", () => { window.again = true }), frame().src += "?again"`)
-	t.wait("window.again")
-	want(t, "events after the frame loads again", t.text("events"), "signin:demo,ready:demo")
-	want(t, "title", t.text("frame().title"), "Chat")
-	want(t, "policy violations", t.text("violations"), "0")
+	t.Do(`frame().addEventListener("load", () => { window.again = true }), frame().src += "?again"`)
+	t.Wait("window.again")
+	want(t, "events after the frame loads again", t.Text("events"), "signin:demo,ready:demo")
+	want(t, "title", t.Text("frame().title"), "Chat")
+	want(t, "policy violations", t.Text("violations"), "0")
 	login, page := chat.seen("login")[0], chat.seen("page:demo@erp.test")[0]
 	if pause := page.at.Sub(login.at); pause < 300*time.Millisecond {
 		t.Errorf("the frame was loaded %v after the login, want 300 ms or more", pause)
 	}
-	if strings.Contains(t.text("document.documentElement.outerHTML"), "secret") {
+	if strings.Contains(t.Text("document.documentElement.outerHTML"), "secret") {
 		t.Error("the password is in the document")
 	}
 }
 
 func reloadSpendsNoLogin(t tab, chat *fakeChat) {
 	address := host(t, chat)
-	t.do(putDemo)
-	t.state("ready")
-	t.open(address)
-	t.do(`put("DEMO@erp.test")`)
-	t.state("ready")
-	t.do("chat.reload()")
-	t.wait("events.length === 2")
-	want(t, "events", t.text("events"), "ready:demo,ready:demo")
+	t.Do(putDemo)
+	state(t, "ready")
+	t.Open(address)
+	t.Do(`put("DEMO@erp.test")`)
+	state(t, "ready")
+	t.Do("chat.reload()")
+	t.Wait("events.length === 2")
+	want(t, "events", t.Text("events"), "ready:demo,ready:demo")
 	if n := len(chat.seen("login")); n != 1 {
 		t.Errorf("%d logins, want 1", n)
 	}
@@ -123,8 +124,8 @@ func reloadSpendsNoLogin(t tab, chat *fakeChat) {
 func triesThrice(t tab, chat *fakeChat) {
 	chat.on("login", refusal(http.StatusServiceUnavailable, "upstream_unavailable"))
 	host(t, chat)
-	t.do(putDemo)
-	t.state("error")
+	t.Do(putDemo)
+	state(t, "error")
 	logins := chat.seen("login")
 	if len(logins) != 3 {
 		t.Fatalf("%d logins, want 3", len(logins))
@@ -134,15 +135,15 @@ func triesThrice(t tab, chat *fakeChat) {
 			t.Errorf("pause %d: %v, want a little more than %v", i+1, gap, least)
 		}
 	}
-	want(t, "button", t.text("button().innerText"), "Try again (3 of 3)")
-	want(t, "button disabled", t.text("button().disabled"), "true")
-	want(t, "events", t.text("events"), "error:upstream_unavailable")
+	want(t, "button", t.Text("button().innerText"), "Try again (3 of 3)")
+	want(t, "button disabled", t.Text("button().disabled"), "true")
+	want(t, "events", t.Text("events"), "error:upstream_unavailable")
 	says(t, "Reload this page", "ref-503")
 }
 
 func says(t tab, parts ...string) {
 	t.Helper()
-	card := t.text("card()")
+	card := t.Text("card()")
 	for _, part := range parts {
 		if !strings.Contains(card, part) {
 			t.Errorf("the card does not say %q: %s", part, card)
@@ -153,14 +154,14 @@ func says(t tab, parts ...string) {
 func refusalIsFinal(t tab, chat *fakeChat) {
 	chat.on("login", refusal(http.StatusUnauthorized, "login_refused"), works)
 	host(t, chat)
-	t.do(putDemo)
-	t.state("error")
+	t.Do(putDemo)
+	state(t, "error")
 	says(t, "not accepted", "Try again (2 of 3)", "ref-401")
 	want(t, "calls", chat.order(), "health session login")
-	t.do("button().focus(), button().click()")
-	t.wait(`chat.shadowRoot.activeElement?.tagName === "SECTION"`)
-	t.state("ready")
-	want(t, "events", t.text("events"), "error:login_refused,signin:demo,ready:demo")
+	t.Do("button().focus(), button().click()")
+	t.Wait(`chat.shadowRoot.activeElement?.tagName === "SECTION"`)
+	state(t, "ready")
+	want(t, "events", t.Text("events"), "error:login_refused,signin:demo,ready:demo")
 }
 
 func honoursRetryAfter(t tab, chat *fakeChat) {
@@ -168,8 +169,8 @@ func honoursRetryAfter(t tab, chat *fakeChat) {
 	busy.header = map[string]string{"Retry-After": "2"}
 	chat.on("login", busy, works)
 	host(t, chat)
-	t.do(putDemo)
-	t.state("ready")
+	t.Do(putDemo)
+	state(t, "ready")
 	logins := chat.seen("login")
 	if gap := logins[1].at.Sub(logins[0].at); len(logins) != 2 || gap < 2*time.Second {
 		t.Errorf("%d logins %v apart, want 2 at least 2 s apart", len(logins), gap)
@@ -179,108 +180,108 @@ func honoursRetryAfter(t tab, chat *fakeChat) {
 func countsDown(t tab, chat *fakeChat) {
 	chat.on("login", answer{status: http.StatusTooManyRequests, body: `{"code":"rate_limited","retry_after":30}`})
 	host(t, chat)
-	t.do(putDemo)
-	t.state("error")
-	t.wait(`button().innerText === "Trying again in 29 seconds"`)
-	want(t, "button disabled", t.text("button().disabled"), "true")
-	want(t, "events", t.text("events"), "error:rate_limited")
+	t.Do(putDemo)
+	state(t, "error")
+	t.Wait(`button().innerText === "Trying again in 29 seconds"`)
+	want(t, "button disabled", t.Text("button().disabled"), "true")
+	want(t, "events", t.Text("events"), "error:rate_limited")
 	if n := len(chat.seen("login")); n != 1 {
 		t.Errorf("%d logins while waiting, want 1", n)
 	}
-	t.screenshot("waiting")
+	t.Screenshot("waiting")
 }
 
 func switchesUser(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(putDemo)
-	t.state("ready")
-	t.do(`chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test")`)
-	want(t, "old frame", t.text("frame()"), "null")
-	t.wait(`events.includes("ready:dana")`)
+	t.Do(putDemo)
+	state(t, "ready")
+	t.Do(`chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test")`)
+	want(t, "old frame", t.Text("frame()"), "null")
+	t.Wait(`events.includes("ready:dana")`)
 	want(t, "calls", chat.order(), "health session login session page:demo@erp.test health session logout login session page:dana@erp.test")
 	want(t, "logout", chat.seen("logout")[0].body, "{}")
-	want(t, "events", t.text("events"), "signin:demo,ready:demo,signout,signin:dana,ready:dana")
-	want(t, "frames", t.text(`chat.shadowRoot.querySelectorAll("iframe").length`), "1")
+	want(t, "events", t.Text("events"), "signin:demo,ready:demo,signout,signin:dana,ready:dana")
+	want(t, "frames", t.Text(`chat.shadowRoot.querySelectorAll("iframe").length`), "1")
 }
 
 func dropsOldAnswers(t tab, chat *fakeChat) {
 	chat.on("login", answer{hold: make(chan struct{})}, works) // until the browser gives up
 	host(t, chat)
-	t.do(putDemo)
-	t.state("signing-in")
-	t.do(`chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test")`)
-	t.wait(`events.includes("ready:dana")`)
-	want(t, "events", t.text("events"), "signin:dana,ready:dana")
+	t.Do(putDemo)
+	state(t, "signing-in")
+	t.Do(`chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test")`)
+	t.Wait(`events.includes("ready:dana")`)
+	want(t, "events", t.Text("events"), "signin:dana,ready:dana")
 }
 
 func namesBlockedCookies(t tab, chat *fakeChat) {
 	chat.cookies = "; Path=/; SameSite=Strict" // dropped: the two hosts are cross-site
 	host(t, chat)
-	t.do(putDemo)
-	t.state("error")
+	t.Do(putDemo)
+	state(t, "error")
 	says(t, "blocks chat's cookies", "Open chat in a new tab")
-	want(t, "events", t.text("events"), "error:cookies_blocked")
-	want(t, "link", t.text(`chat.shadowRoot.querySelector("a").href`), chat.url+"/erp/channels/town-square")
+	want(t, "events", t.Text("events"), "error:cookies_blocked")
+	want(t, "link", t.Text(`chat.shadowRoot.querySelector("a").href`), chat.url+"/erp/channels/town-square")
 	if n := len(chat.seen("login")); n != 1 {
 		t.Errorf("%d logins, want 1", n)
 	}
-	t.screenshot("cookies-blocked")
+	t.Screenshot("cookies-blocked")
 }
 
 func asksForCode(t tab, chat *fakeChat) {
 	chat.on("login", refusal(http.StatusUnauthorized, "mfa_required"), works)
 	host(t, chat)
-	t.do(putDemo)
-	t.state("mfa")
-	t.screenshot("mfa")
-	want(t, "events", t.text("events"), "")
-	t.do(`chat.shadowRoot.querySelector("input").value = "123456", button().click()`)
-	t.state("ready")
+	t.Do(putDemo)
+	state(t, "mfa")
+	t.Screenshot("mfa")
+	want(t, "events", t.Text("events"), "")
+	t.Do(`chat.shadowRoot.querySelector("input").value = "123456", button().click()`)
+	state(t, "ready")
 	want(t, "login", chat.seen("login")[1].body, `{"email":"demo@erp.test","password":"secret of demo@erp.test","mfa_code":"123456"}`)
 }
 
 func saysDown(t tab, chat *fakeChat) {
 	chat.on("health", answer{status: 503, body: `{"status":"down","message":"Back at noon.","retry_after":0}`})
 	host(t, chat)
-	t.do(putDemo)
-	t.state("error")
+	t.Do(putDemo)
+	state(t, "error")
 	says(t, "Chat is not available", "Back at noon.")
 	want(t, "calls", chat.order(), "health health health")
-	want(t, "logins", t.text("asked"), "0")
+	want(t, "logins", t.Text("asked"), "0")
 	chat.on("health", works)
-	t.do("chat.signIn()")
-	t.state("ready")
+	t.Do("chat.signIn()")
+	state(t, "ready")
 }
 
 func saysUnreachable(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(`put("demo@erp.test", { server: "http://chat.localhost:1" })`)
-	t.state("error")
+	t.Do(`put("demo@erp.test", { server: "http://chat.localhost:1" })`)
+	state(t, "error")
 	says(t, "does not answer")
-	want(t, "events", t.text("events"), "error:unreachable")
+	want(t, "events", t.Text("events"), "error:unreachable")
 }
 
 func leavesQuietly(t tab, chat *fakeChat) {
 	release := make(chan struct{})
 	chat.on("session", answer{hold: release})
 	host(t, chat)
-	t.do(putDemo)
-	t.wait(`chat?.getAttribute("state") === "checking"`)
-	t.do("chat.remove()")
+	t.Do(putDemo)
+	t.Wait(`chat?.getAttribute("state") === "checking"`)
+	t.Do("chat.remove()")
 	close(release)
-	t.do(`document.querySelector("#field").focus()`)
-	t.do(`put("dana@erp.test")`) // the next one's whole round is time enough for a stray request
+	t.Do(`document.querySelector("#field").focus()`)
+	t.Do(`put("dana@erp.test")`) // the next one's whole round is time enough for a stray request
 	chat.on("session", works)
-	t.wait(`events.includes("ready:dana")`)
-	want(t, "events", t.text("events"), "signin:dana,ready:dana")
-	want(t, "asked", t.text("asked"), "1")
+	t.Wait(`events.includes("ready:dana")`)
+	want(t, "events", t.Text("events"), "signin:dana,ready:dana")
+	want(t, "asked", t.Text("asked"), "1")
 }
 
 func sharesLogin(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(putDemo + ";" + putDemo)
-	t.wait(`events.filter((e) => e === "ready:demo").length === 2`)
-	want(t, "events", t.text("events"), "signin:demo,ready:demo,ready:demo")
+	t.Do(putDemo + ";" + putDemo)
+	t.Wait(`events.filter((e) => e === "ready:demo").length === 2`)
+	want(t, "events", t.Text("events"), "signin:demo,ready:demo,ready:demo")
 	if n := len(chat.seen("login", "health")); n != 2 {
 		t.Errorf("%d logins and pre-flights, want one of each", n)
 	}
@@ -290,12 +291,12 @@ func sharesLoginUnderWay(t tab, chat *fakeChat) {
 	release := make(chan struct{})
 	chat.on("login", answer{hold: release})
 	host(t, chat)
-	t.do(putDemo)
-	t.state("signing-in")
-	t.do(putDemo)
-	t.state("checking")
+	t.Do(putDemo)
+	state(t, "signing-in")
+	t.Do(putDemo)
+	state(t, "checking")
 	close(release)
-	t.wait(`events.filter((e) => e === "ready:demo").length === 2`)
+	t.Wait(`events.filter((e) => e === "ready:demo").length === 2`)
 	if n := len(chat.seen("login")); n != 1 {
 		t.Errorf("%d logins, want 1", n)
 	}
@@ -304,91 +305,92 @@ func sharesLoginUnderWay(t tab, chat *fakeChat) {
 func keepsFocus(t tab, chat *fakeChat) {
 	chat.thieving = true
 	host(t, chat)
-	t.do(`window.lost = 0; field.addEventListener("blur", () => lost++); field.focus()`)
-	t.do(putDemo)
-	t.state("ready")
-	t.wait("lost === 1 && document.activeElement === field")
-	t.run(chromedp.MouseClickXY(300, 200)) // the person goes there
-	t.wait("lost === 2 && document.activeElement === chat")
+	t.Do(`window.lost = 0; field.addEventListener("blur", () => lost++); field.focus()`)
+	t.Do(putDemo)
+	state(t, "ready")
+	t.Wait("lost === 1 && document.activeElement === field")
+	t.Frame(chat.url).Wait("!document.hasFocus()") // the frame's process has heard of it, too
+	t.Run(chromedp.MouseClickXY(300, 200)) // the person goes there
+	t.Wait("lost === 2 && document.activeElement === chat")
 }
 
 func keepsWaitingForCredentials(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(`put("demo@erp.test", {}, null)`)
-	t.state("error")
-	want(t, "events", t.text("events"), "error:credentials_missing")
-	t.do(`chat.credentials = credentials("demo@erp.test")`)
-	t.state("ready")
-	t.do(`chat.credentials = credentials("demo@erp.test")`)
-	want(t, "state after another function of the same person", t.text(`chat.getAttribute("state")`), "ready")
+	t.Do(`put("demo@erp.test", {}, null)`)
+	state(t, "error")
+	want(t, "events", t.Text("events"), "error:credentials_missing")
+	t.Do(`chat.credentials = credentials("demo@erp.test")`)
+	state(t, "ready")
+	t.Do(`chat.credentials = credentials("demo@erp.test")`)
+	want(t, "state after another function of the same person", t.Text(`chat.getAttribute("state")`), "ready")
 }
 
 func takesAnySession(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(putDemo)
-	t.state("ready")
-	t.do(`chat.remove(), put("nobody@erp.test", {}, null).then((e) => e.removeAttribute("email"))`)
-	t.state("ready")
-	want(t, "events", t.text("events"), "signin:demo,ready:demo,ready:demo")
+	t.Do(putDemo)
+	state(t, "ready")
+	t.Do(`chat.remove(), put("nobody@erp.test", {}, null).then((e) => e.removeAttribute("email"))`)
+	state(t, "ready")
+	want(t, "events", t.Text("events"), "signin:demo,ready:demo,ready:demo")
 }
 
 func signsOut(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(putDemo)
-	t.state("ready")
-	t.do("chat.signOut({ everywhere: true })")
-	t.state("signed-out")
-	want(t, "frame", t.text("frame()"), "null")
+	t.Do(putDemo)
+	state(t, "ready")
+	t.Do("chat.signOut({ everywhere: true })")
+	state(t, "signed-out")
+	want(t, "frame", t.Text("frame()"), "null")
 	want(t, "logout", chat.seen("logout")[0].body, `{"everywhere":true}`)
-	t.do("button().click()")
-	t.state("ready")
-	want(t, "events", t.text("events"), "signin:demo,ready:demo,signout,signin:demo,ready:demo")
+	t.Do("button().click()")
+	state(t, "ready")
+	want(t, "events", t.Text("events"), "signin:demo,ready:demo,signout,signin:demo,ready:demo")
 }
 
 func signsInAfterSignOut(t tab, chat *fakeChat) {
 	release := make(chan struct{})
 	host(t, chat)
-	t.do(putDemo)
-	t.state("ready")
+	t.Do(putDemo)
+	state(t, "ready")
 	chat.on("logout", answer{hold: release})
-	t.do(`chat.signOut(), chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test"), chat.signIn()`)
-	t.wait(`chat.getAttribute("state") === "checking"`)
+	t.Do(`chat.signOut(), chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test"), chat.signIn()`)
+	t.Wait(`chat.getAttribute("state") === "checking"`)
 	close(release)
-	t.state("ready")
+	state(t, "ready")
 	want(t, "calls", chat.order(), "health session login session page:demo@erp.test logout health session login session page:dana@erp.test")
 }
 
 func upgrades(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(`chat = document.createElement("mattermost-chat"); chat.setAttribute("email", "demo@erp.test");
+	t.Do(`chat = document.createElement("mattermost-chat"); chat.setAttribute("email", "demo@erp.test");
 		chat.credentials = { email: "demo@erp.test", password: "early" }; document.body.append(chat); import("` + chat.url + `/widget/v1/matterpass.js")`)
-	t.state("ready")
+	state(t, "ready")
 	want(t, "login", chat.seen("login")[0].body, `{"email":"demo@erp.test","password":"early"}`)
-	want(t, "shadowing property", t.text(`Object.hasOwn(chat, "credentials")`), "false")
+	want(t, "shadowing property", t.Text(`Object.hasOwn(chat, "credentials")`), "false")
 }
 
 func saysNoCredentials(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(putDemo + `.then(() => { chat.credentials = async () => { throw new Error("logged out") } })`)
-	t.state("error")
+	t.Do(putDemo + `.then(() => { chat.credentials = async () => { throw new Error("logged out") } })`)
+	state(t, "error")
 	says(t, "did not say who you are", "Try again (2 of 3)")
-	want(t, "last event", t.text("events.at(-1)"), "error:credentials_missing")
+	want(t, "last event", t.Text("events.at(-1)"), "error:credentials_missing")
 }
 
 func waitsForView(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(`field.after(Object.assign(document.createElement("canvas"), { height: 5000 }))`)
-	t.do(`put("demo@erp.test", { lazy: "" })`)
-	t.wait("chat?.shadowRoot && new Promise((seen) => new IntersectionObserver(() => seen(true)).observe(chat))")
-	want(t, "state", t.text(`chat.getAttribute("state")`), "null")
+	t.Do(`field.after(Object.assign(document.createElement("canvas"), { height: 5000 }))`)
+	t.Do(`put("demo@erp.test", { lazy: "" })`)
+	t.Wait("chat?.shadowRoot && new Promise((seen) => new IntersectionObserver(() => seen(true)).observe(chat))")
+	want(t, "state", t.Text(`chat.getAttribute("state")`), "null")
 	want(t, "calls", chat.order(), "")
-	t.do("chat.scrollIntoView()")
-	t.state("ready")
+	t.Do("chat.scrollIntoView()")
+	state(t, "ready")
 }
 
 func storesNothing(t tab, chat *fakeChat) {
 	host(t, chat)
-	t.do(putDemo)
-	t.state("ready")
-	want(t, "storage and cookies", t.text("localStorage.length + sessionStorage.length + document.cookie"), "0")
+	t.Do(putDemo)
+	state(t, "ready")
+	want(t, "storage and cookies", t.Text("localStorage.length + sessionStorage.length + document.cookie"), "0")
 }

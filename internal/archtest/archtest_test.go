@@ -46,7 +46,9 @@ func small() archtest.Rules {
 			"cmd/house":     {archtest.Any},
 			"internal/core": {},
 			"internal/edge": {"internal/core"},
+			"internal/rig":  {},
 		},
+		ForTests: []string{"internal/rig"},
 		Fences: []archtest.Fence{
 			{Import: "example.test/router/extra", Only: []string{"internal/core", "internal/edge"}},
 			{Import: "example.test/router", Only: []string{"internal/edge"}},
@@ -119,6 +121,13 @@ func TestCheckFinds(t *testing.T) {
 				core:                         "// Package core is the core.\npackage core",
 				"internal/core/core_test.go": "package core\nimport (\n\t_ \"house/internal/edge\"\n\t_ \"log\"\n)\nfunc init() {}",
 			},
+		},
+		"what is for tests only, outside of them": {
+			files: map[string]string{
+				"cmd/house/main.go":      "// House runs.\npackage main\nimport _ \"house/internal/rig\"",
+				"cmd/house/main_test.go": "package main\nimport _ \"house/internal/rig\"",
+			},
+			want: []string{"cmd/house/main.go:3: cmd/house may not import internal/rig"},
 		},
 		"an init function": {
 			files: map[string]string{core: "// Package core is the core.\npackage core\nfunc init() {}"},
@@ -197,6 +206,8 @@ func TestHouseForbids(t *testing.T) {
 		"the program in its own simulator":   {"internal/simulator", "matterpass/internal/mattermost"},
 		"the API in the stand-in ERP":        {"internal/erp", "matterpass/internal/httpapi"},
 		"the gateway's knowledge of the API": {"internal/gateway", "matterpass/internal/httpapi"},
+		"a browser in the program":           {"cmd/matterpass", "matterpass/internal/browsertest"},
+		"Chromium's protocol in the program": {"cmd/matterpass", "github.com/chromedp/chromedp"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

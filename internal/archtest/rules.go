@@ -54,9 +54,11 @@ func House() Rules {
 			}, adapter...),
 			"internal/server": {"internal/httpapi", "internal/gateway", "internal/middleware"},
 
-			"internal/archtest": {},
+			"internal/archtest":    {},
+			"internal/browsertest": {},
 		},
-		Fences: fences(domain),
+		ForTests: []string{"internal/browsertest"},
+		Fences:   fences(domain),
 	}
 }
 
@@ -71,5 +73,6 @@ func fences(domain []string) []Fence {
 		{Import: "net/http", Never: []string{"internal/login", "internal/provision"}},
 		{Import: "log", Never: domain},
 		{Import: zerolog, Never: domain},
+		{Import: "github.com/chromedp", Only: []string{"internal/browsertest"}},
 	}
 }
