@@ -61,11 +61,11 @@ func TestTimeRefills(t *testing.T) {
 		k := key("dana")
 		grants(l, k, k, 5)
 		refused := l.Allow(k, k)
-		time.Sleep(refused.RetryAfter - 2) // one nanosecond rate.Limiter overlooks
+		time.Sleep(refused.RetryAfter - 2*time.Nanosecond) // one of them rate.Limiter overlooks
 		if l.Allow(k, k).OK {
 			t.Error("granted before Retry-After was over")
 		}
-		time.Sleep(2)
+		time.Sleep(2 * time.Nanosecond)
 		if !l.Allow(k, k).OK {
 			t.Error("refused after Retry-After was over")
 		}
