@@ -64,10 +64,12 @@ func TestFaultsOfMattermostAreOneAnswerAndLeaveTheProgramHealthy(t *testing.T) {
 			w.WriteHeader(502)
 			_, _ = io.WriteString(w, strings.Repeat("<html>", 1000))
 		}, 503, "upstream_unavailable"},
-		"500":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 503, "upstream_unavailable"},
-		"redirect elsewhere": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://169.254.169.254/", 307) }, 502, "upstream_invalid"},
-		"204":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 502, "upstream_invalid"},
-		"304":                {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, 502, "upstream_invalid"},
+		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, 503, "upstream_unavailable"},
+		"redirect elsewhere": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/", http.StatusTemporaryRedirect)
+		}, 502, "upstream_invalid"},
+		"204": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 502, "upstream_invalid"},
+		"304": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, 502, "upstream_invalid"},
 		"429 in plain text": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "1000000000")
 			w.WriteHeader(429)
