@@ -120,7 +120,7 @@ func apiOptions(cfg config.Config, service *login.Service, board *doctor.Board) 
 		SameSite: cookie.Mode(cfg.Cookies.SameSite), Domain: string(cfg.Cookies.Domain),
 	}
 	return httpapi.Options{
-		Login: service, Board: board, Widget: web.Widget(),
+		Login: service, Board: board, Widget: web.Widget(), Doctor: web.Doctor(),
 		Cookies:     func(r *http.Request) cookie.Policy { return cookies.Policy(middleware.Secure(r)) },
 		Development: !cfg.Production(), StrictTransport: cfg.Production(),
 		Team: string(cfg.Mattermost.TeamSlug), ChatURL: chatURL(cfg),
@@ -156,7 +156,7 @@ func apiKeys(cfg config.Config) []httpapi.Key {
 func newGateway(cfg config.Config, a *app, service *login.Service, clients clientLimiter, t *telemetry) *gateway.Gateway {
 	return gateway.New(gateway.Options{
 		Upstream: cfg.Mattermost.BaseURL.URL(), Public: cfg.Addresses.PublicURL.URL(), AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(),
-		SiteURL: a.settings.SiteURL, Login: service, HTTPS: middleware.Secure,
+		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, Login: service, HTTPS: middleware.Secure,
 		ClientAddr: func(r *http.Request) netip.Addr { return middleware.ClientAddr(r.Context()) },
 		Limit:      func(r *http.Request) login.Decision { return login.Decision(clients.Allow(r)) },
 		Note: func(r *http.Request, route, code string) {
@@ -176,6 +176,7 @@ func stack(cfg config.Config, api *httpapi.API, cookies func(*http.Request) cook
 		middleware.Host(middleware.HostOptions{
 			Host: cfg.Addresses.PublicURL.URL().Host, HTTPS: https, Except: []string{"/healthz", "/readyz"}, Refuse: api.Misdirected(),
 		}),
+		middleware.BodyPace(middleware.BodyPaceOptions{}),
 		middleware.Recover(middleware.RecoverOptions{Fail: api.Panicked}),
 		middleware.ClientAddrs(middleware.ClientAddrOptions{Trusted: cfg.Addresses.TrustedProxies, PublicHTTPS: https}),
 		middleware.RequestIDs(cfg.Addresses.TrustedProxies),
@@ -192,7 +193,8 @@ func operators(cfg config.Config, api *httpapi.API, t *telemetry) http.Handler {
 	if cfg.Server.Profiles {
 		o.Profiles = profiles()
 	}
-	recovered := middleware.Recover(middleware.RecoverOptions{Fail: api.Panicked})(api.Admin(o))
+	paced := middleware.BodyPace(middleware.BodyPaceOptions{})(api.Admin(o))
+	recovered := middleware.Recover(middleware.RecoverOptions{Fail: api.Panicked})(paced)
 	return middleware.RequestIDs(nil)(middleware.ClientAddrs(middleware.ClientAddrOptions{})(recovered))
 }
 

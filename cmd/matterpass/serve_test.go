@@ -299,6 +299,22 @@ func TestANewcomersFloodDoesNotLimitWhoSignedInBefore(t *testing.T) {
 	}
 }
 
+func TestMattermostsOtherWaysInAreClosedUnlessAllowed(t *testing.T) {
+	env, _ := production(t)
+	s := serve(t, env)
+	const path = "/api/v4/users/password/reset/send"
+	if got := ask(t, "POST", "http://"+s.addr+path, `{"email":"demo@erp.test"}`); got.StatusCode != 403 {
+		t.Errorf("by default: %d %s", got.StatusCode, got.body)
+	}
+	s.stop()
+	s.wait(t)
+	env["GATEWAY_ALLOW"] = "reset"
+	s = serve(t, env)
+	if got := ask(t, "POST", "http://"+s.addr+path, `{"email":"demo@erp.test"}`); got.StatusCode == 403 {
+		t.Errorf("allowed: %d %s", got.StatusCode, got.body)
+	}
+}
+
 func TestGatewayOffLeavesMattermostAlone(t *testing.T) {
 	env, _ := production(t)
 	env["GATEWAY"], env["MM_PUBLIC_URL"] = "off", "https://chat.example.com"

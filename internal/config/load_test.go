@@ -79,7 +79,7 @@ func TestProductionReadsEverythingThatIsSet(t *testing.T) {
 	cfg, err := load(t, production(
 		"TRUSTED_PROXIES=10.0.0.0/8, fd00::/8,192.0.2.7", "COOKIE_DOMAIN=example.com",
 		"SECRET_KEYS=k2:"+strong2+",k1:"+strong, "API_KEYS=erp:"+strong+",erp:"+strong2+":scim+admin",
-		"MM_ADMIN_TOKEN="+token, "MM_TEAM_SLUG=company", "MM_DEFAULT_CHANNELS=town-square, orders", "RATE_LIMIT_LOGIN=10/1h",
+		"MM_ADMIN_TOKEN="+token, "MM_TEAM_SLUG=company", "MM_DEFAULT_CHANNELS=town-square, orders", "RATE_LIMIT_LOGIN=10/1h", "GATEWAY_ALLOW=reset, sso",
 	))
 	if err != nil {
 		t.Fatal(err)
@@ -87,12 +87,12 @@ func TestProductionReadsEverythingThatIsSet(t *testing.T) {
 	got := []any{
 		cfg.Production(), cfg.Server.DrainDelay, cfg.Addresses.TrustedProxies.String(), cfg.Cookies.Domain, cfg.Keys.Secrets[0].ID, cfg.Keys.Secrets[0].Secret.Reveal(), len(cfg.Keys.Secrets),
 		cfg.Keys.APIKeys[0].Scopes, cfg.Keys.APIKeys[1].Allows(config.ScopeAdmin), cfg.Keys.APIKeys[1].Allows(config.ScopeLaunch), cfg.Keys.APIKeys[1].Secret.Reveal(),
-		cfg.AdminTokens.Token(), cfg.Mattermost.TeamSlug, cfg.Mattermost.DefaultChannels, cfg.Limits.Login,
+		cfg.AdminTokens.Token(), cfg.Mattermost.TeamSlug, cfg.Mattermost.DefaultChannels, cfg.Limits.Login, cfg.Addresses.GatewayAllow.String(),
 	}
 	want := []any{
 		true, 5 * time.Second, "10.0.0.0/8,fd00::/8,192.0.2.7/32", config.Domain("example.com"), "k2", strong2, 2,
 		[]config.Scope{"launch", "provision"}, true, false, strong2,
-		token, config.TeamSlug("company"), config.Channels{"town-square", "orders"}, config.Rate{Tokens: 10, Per: time.Hour},
+		token, config.TeamSlug("company"), config.Channels{"town-square", "orders"}, config.Rate{Tokens: 10, Per: time.Hour}, "reset,sso",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

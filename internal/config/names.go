@@ -44,6 +44,29 @@ func (s *TeamSlug) Decode(text string) error {
 	return nil
 }
 
+// Routes is a list of groups of Mattermost's routes, see internal/gateway.
+type Routes []string
+
+// Decode reads a comma-separated list.
+func (r *Routes) Decode(text string) error {
+	var errs []error
+	list := entries(text)
+	for i, name := range list {
+		var group string
+		if err := choose(&group, name, "signup", "sso", "oauth", "reset", "tokens"); err != nil {
+			errs = append(errs, err)
+		}
+		if slices.Contains(list[:i], name) {
+			errs = append(errs, fault{nth(i) + " (" + shown(name) + ") is there twice", "keep one"})
+		}
+	}
+	*r = list
+	return errors.Join(errs...)
+}
+
+// String is what Decode reads.
+func (r Routes) String() string { return strings.Join(r, ",") }
+
 // Channels is a list of channel names, as in their addresses.
 type Channels []string
 

@@ -48,6 +48,8 @@ func TestRulesOfEveryEnvironment(t *testing.T) {
 		"chat past the gate": {"MM_PUBLIC_URL=http://localhost:8065", "MM_PUBLIC_URL: differs from PUBLIC_URL: browsers would go past the gateway; unset it, or set GATEWAY=off"},
 		"beside needs it":    {"GATEWAY=off", "MM_PUBLIC_URL: not set, and GATEWAY=off needs it; set it to the address at which browsers reach Mattermost, for example http://localhost:8080"},
 		"beside, other host": {"GATEWAY=off MM_PUBLIC_URL=http://mm.test:8065", "MM_PUBLIC_URL: has another host than PUBLIC_URL: the cookies would not reach it; serve both on one host"},
+		"unknown routes":     {"GATEWAY_ALLOW=reset,all", `GATEWAY_ALLOW: "all" is not known; use signup, sso, oauth, reset or tokens`},
+		"routes twice":       {"GATEWAY_ALLOW=sso,sso", `GATEWAY_ALLOW: entry 2 ("sso") is there twice; keep one`},
 		"neither on nor off": {"GATEWAY=true", `GATEWAY: "true" is not known; use on or off`},
 
 		"wildcard":          {"ALLOWED_ORIGINS=https://*.example.com", "ALLOWED_ORIGINS: entry 1 has a wildcard; list every origin exactly"},

@@ -101,6 +101,7 @@ var kinds = map[reflect.Type]kind{
 	reflect.TypeFor[Domain]():        {words: "domain"},
 	reflect.TypeFor[TeamSlug]():      {words: "name"},
 	reflect.TypeFor[Channels]():      {words: "list of names"},
+	reflect.TypeFor[Routes]():        {words: "list of words"},
 	reflect.TypeFor[Rate]():          {words: "tokens/time"},
 	reflect.TypeFor[Secret]():        {words: "secret", secret: true},
 	reflect.TypeFor[KeyRing]():       {words: "list of secrets", secret: true},
