@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -75,10 +76,15 @@ type floor struct {
 	next   int
 }
 
-// saw takes note of how long Mattermost took for an answer.
-func (f *floor) saw(took time.Duration) {
+// saw takes note of how long Mattermost took. For a session it did hash the
+// password. A refusal may have cost it nothing, so it can only raise the floor:
+// otherwise a row of made-up accounts would lower it.
+func (f *floor) saw(took time.Duration, refused bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if refused && took <= slices.Max(f.recent[:]) {
+		return
+	}
 	f.recent[f.next%floorRecalls] = took
 	f.next++
 }
@@ -87,11 +93,7 @@ func (f *floor) saw(took time.Duration) {
 func (f *floor) current() time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	current := f.least
-	for _, took := range f.recent {
-		current = max(current, took)
-	}
-	return max(f.least, min(current, floorMost))
+	return max(f.least, min(slices.Max(f.recent[:]), floorMost))
 }
 
 // wait holds a refusal back that began at start, or until the client left.

@@ -156,8 +156,8 @@ func (s *Service) ask(ctx context.Context, account email.Address, a Attempt) (Se
 	defer leave()
 	asked := time.Now()
 	session, err := s.Passwords.SignIn(ctx, account, a.Password, a.Code, a.Client)
-	if err == nil || errors.Is(err, ErrRefused) {
-		s.floor.saw(time.Since(asked))
+	if refused := errors.Is(err, ErrRefused); err == nil || refused {
+		s.floor.saw(time.Since(asked), refused)
 	}
 	return session, err
 }

@@ -249,6 +249,34 @@ func TestFloorFollowsASlowMattermost(t *testing.T) {
 	})
 }
 
+// TestMadeUpAccountsDoNotLowerTheFloor: Mattermost refuses them at once, and the
+// next known account would show by the time of its hash.
+func TestMadeUpAccountsDoNotLowerTheFloor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const hash = 600 * time.Millisecond
+		m := &mattermost{signIn: func(_ context.Context, account email.Address, password, _ string, _ login.Client) (login.Session, error) {
+			if account == "demo@erp.test" {
+				time.Sleep(hash)
+			}
+			if password == "right" {
+				return login.Session{Token: token, User: login.User{ID: userID, Email: account}}, nil
+			}
+			return login.Session{}, errWrong
+		}}
+		service := newService(m)
+		if _, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "right")); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 40 {
+			start := time.Now()
+			_, _ = service.WithPassword(t.Context(), attempt(t, fmt.Sprintf("nobody%d@erp.test", i), "wrong"))
+			if took := time.Since(start); took < hash {
+				t.Fatalf("made-up account %d took %s, less than a hash", i, took)
+			}
+		}
+	})
+}
+
 func TestClientThatLeftIsNotHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
