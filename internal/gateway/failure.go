@@ -40,13 +40,22 @@ func (g *Gateway) abandon(w http.ResponseWriter, r *http.Request, on route) {
 func (x *exchange) clientFailed() bool { return x.body != nil && x.body.failed.Load() != nil }
 
 func (x *exchange) refuseBody(w http.ResponseWriter) {
-	why := refuseBody
-	var tooBig *http.MaxBytesError
-	if errors.As(*x.body.failed.Load(), &tooBig) {
-		why = refuseTooLarge
-	}
+	why := refusalOfBody(*x.body.failed.Load())
 	x.code = why.word()
 	why.write(w)
+}
+
+// refusalOfBody is for a body that could not be read.
+func refusalOfBody(err error) refusal {
+	var tooBig *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooBig):
+		return refuseTooLarge
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refuseTooSlow
+	default:
+		return refuseBody
+	}
 }
 
 // failure is how to tell this client.

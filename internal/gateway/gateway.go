@@ -146,11 +146,6 @@ func (o *Options) setReports() {
 // ServeHTTP decides what a request is, from its method and canonical path alone,
 // and then does that.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if len(r.TransferEncoding) > 0 {
-		// There may have been a Content-Length beside it, which net/http hides, and
-		// then the connection must not be used again (RFC 9112 section 6.1).
-		w.Header().Set("Connection", "close")
-	}
 	if !isForwardable(r.Method) {
 		w.Header().Set("Allow", strings.Join(methods(), ", "))
 		g.hangUp(w, r, anyRoute, refuseMethod)

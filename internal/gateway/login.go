@@ -78,7 +78,7 @@ func profile(s login.Session) any {
 func (g *Gateway) attempt(w http.ResponseWriter, r *http.Request) (login.Attempt, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, loginBodyMost))
 	if err != nil {
-		return login.Attempt{}, err
+		return login.Attempt{}, &malformed{refusalOfBody(err)}
 	}
 	in, err := readCredentials(body)
 	if err != nil {
@@ -121,7 +121,6 @@ func (g *Gateway) refuseSignIn(w http.ResponseWriter, r *http.Request, on route,
 		invalid *login.Invalid
 		shape   *malformed
 		slow    *upstream.Throttled
-		tooBig  *http.MaxBytesError
 	)
 	switch {
 	case isClientGone(r, err):
@@ -139,8 +138,6 @@ func (g *Gateway) refuseSignIn(w http.ResponseWriter, r *http.Request, on route,
 		g.refuse(w, r, on, shape.refusal)
 	case errors.As(err, &invalid):
 		g.refuse(w, r, on, refusalOf(invalid))
-	case errors.As(err, &tooBig):
-		g.refuse(w, r, on, refuseTooLarge)
 	case errors.Is(err, login.ErrMFARequired):
 		g.refuse(w, r, on, refusalOfCode(err))
 	case errors.Is(err, login.ErrRefused):

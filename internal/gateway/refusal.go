@@ -36,6 +36,7 @@ var (
 	refuseOrigin    = ours("origin_refused", http.StatusForbidden, "This request came from a page of another site.")
 	refuseTooLarge  = ours("too_large", http.StatusRequestEntityTooLarge, "The request is too large.")
 	refuseBody      = ours("body_unreadable", http.StatusBadRequest, "The request could not be read.")
+	refuseTooSlow   = ours("too_slow", http.StatusRequestTimeout, "The request was not sent in time.")
 	refuseDraining  = ours("draining", http.StatusServiceUnavailable, "The server is restarting. Try again in a moment.")
 	refuseBusy      = ours("busy", http.StatusServiceUnavailable, "Too many people are signing in right now. Try again in a moment.")
 	refuseDown      = ours("upstream_unavailable", http.StatusServiceUnavailable, "Chat is not available right now.")

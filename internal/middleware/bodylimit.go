@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"io"
 	"net/http"
 	"time"
 )
@@ -35,14 +34,11 @@ func BodyLimit(o BodyLimitOptions) func(http.Handler) http.Handler {
 }
 
 func (o BodyLimitOptions) bound(w http.ResponseWriter, r *http.Request) *http.Request {
-	bounded := new(http.Request)
-	*bounded = *r
 	body := r.Body
 	if o.Timeout > 0 {
-		body = newTimedBody(w, body, o.Timeout)
+		body = newTimedBody(w, body, o.Timeout, 0)
 	}
-	bounded.Body = http.MaxBytesReader(innermost(w), body, o.Max)
-	return bounded
+	return withBody(r, http.MaxBytesReader(innermost(w), body, o.Max))
 }
 
 // innermost is net/http's own writer: http.MaxBytesReader closes the connection
@@ -55,28 +51,4 @@ func innermost(w http.ResponseWriter) http.ResponseWriter {
 		}
 		w = wrapper.Unwrap()
 	}
-}
-
-// timedBody lifts the read deadline of the connection when the body has ended.
-// net/http reads on in the background to notice a client that leaves, and would
-// take the deadline for that.
-type timedBody struct {
-	io.ReadCloser
-	lift func()
-}
-
-func newTimedBody(w http.ResponseWriter, body io.ReadCloser, timeout time.Duration) io.ReadCloser {
-	conn := http.NewResponseController(w)
-	if conn.SetReadDeadline(time.Now().Add(timeout)) != nil {
-		return body // a writer of a test: no connection, no slow client
-	}
-	return &timedBody{ReadCloser: body, lift: func() { _ = conn.SetReadDeadline(time.Time{}) }}
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		b.lift()
-	}
-	return n, err
 }
