@@ -90,6 +90,7 @@ func newHTTP(o Options, h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ErrorLog: o.ErrorLog,
 		ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: headerMost,
+		DisableGeneralOptionsHandler: true, // "OPTIONS *" is answered past every handler
 	}
 }
 
