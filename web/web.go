@@ -1,6 +1,6 @@
-// Package web holds the files that browsers get: the widget and the demo's ERP
-// page. It embeds them as they are written, nothing is bundled or generated,
-// and it knows nothing of HTTP: who serves a file chooses its headers.
+// Package web holds the files that browsers get: the widget, the embed doctor and
+// the demo's ERP page. It embeds them as they are written, nothing is bundled or
+// generated, and it knows nothing of HTTP: who serves a file chooses its headers.
 package web
 
 import (
@@ -11,6 +11,7 @@ import (
 )
 
 //go:embed widget/matterpass.js widget/matterpass.d.ts pages/erp
+//go:embed pages/doctor/index.html pages/doctor/doctor.css pages/doctor/doctor.js pages/doctor/verdict.js
 var files embed.FS
 
 // Widget holds matterpass.js, the module that defines <mattermost-chat>, and
@@ -19,6 +20,11 @@ func Widget() fs.FS { return sub("widget") }
 
 // ERP holds the page of the demo's stand-in ERP: index.html, erp.css, erp.js.
 func ERP() fs.FS { return sub("pages/erp") }
+
+// Doctor holds the page that finds out why an embedded chat does not work:
+// index.html, a template that is told how the browser came to it, doctor.css,
+// doctor.js and verdict.js.
+func Doctor() fs.FS { return sub("pages/doctor") }
 
 // ETag is a strong entity tag (RFC 9110, section 8.8.3) made of a file's
 // content: the same bytes have the same tag in every instance and build.

@@ -41,7 +41,8 @@ type Options struct {
 	BodyTimeout    time.Duration // for the whole body; 10 s
 
 	Widget fs.FS        // the files under /widget/v1/
-	Next   http.Handler // everything that is not ours; nil: 404
+	Doctor fs.FS        // the embed doctor: index.html and the files under /embed-doctor/
+	Next   http.Handler // everything that is not ours, the gateway; nil: 404
 }
 
 // API answers the program's own addresses.

@@ -30,6 +30,10 @@ const (
 	backend
 	// anybody: no credentials and no state.
 	anybody
+	// page: a person; a page of ours, framed by the ERP's, and its files.
+	page
+	// ours: a page of ours, same origin only; never CORS.
+	ours
 )
 
 // routes is every address of ours. Whatever is not here is Mattermost's.
@@ -45,6 +49,11 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/readyz", anybody, a.readiness},
 		{http.MethodGet, "/widget/v1/matterpass.js", anybody, a.widget("matterpass.js")},
 		{http.MethodGet, "/widget/v1/matterpass.d.ts", anybody, a.widget("matterpass.d.ts")},
+		{http.MethodGet, "/embed-doctor", page, a.doctorPage()},
+		{http.MethodGet, "/embed-doctor/doctor.js", page, a.doctorFile("doctor.js")},
+		{http.MethodGet, "/embed-doctor/verdict.js", page, a.doctorFile("verdict.js")},
+		{http.MethodGet, "/embed-doctor/doctor.css", page, a.doctorFile("doctor.css")},
+		{http.MethodGet, "/embed-doctor/report", ours, a.report},
 	}
 }
 
@@ -141,6 +150,13 @@ func (a *API) guard(rt route) http.Handler {
 			middleware.RateLimit(a.ClientLimiter, a.refuse(errClientLimited)),
 			a.requireKey(rt.pattern),
 			a.body(),
+		).Handler(h)
+	case page:
+		h = a.page()(h)
+	case ours:
+		h = chi.Chain(
+			a.sameOrigin,
+			middleware.RateLimit(a.ClientLimiter, a.refuse(errClientLimited)),
 		).Handler(h)
 	}
 	return a.own(h)
