@@ -54,6 +54,12 @@ type Options struct {
 	// nil limits none.
 	Limit func(*http.Request) login.Decision
 
+	// Seen remembers sessions that worked; nil is NewMemory(0). Away reports that
+	// Mattermost's database is away, by no more than one question a second; nil is
+	// never. Together they keep an outage from signing people out.
+	Seen Seen
+	Away func(context.Context) bool
+
 	// HTTPS tells whether the browser used https; by default the connection's TLS
 	// or the scheme of Public. ClientAddr is the person's address, by default the
 	// TCP peer's.
@@ -85,6 +91,7 @@ type Gateway struct {
 	ancestors []string
 	routes    []route
 	buffers   *buffers
+	recent    *recent
 	tunnels   tunnels
 }
 
@@ -97,6 +104,7 @@ func New(o Options) *Gateway {
 		ancestors: append([]string{"'self'"}, o.AllowedOrigins...),
 		routes:    routesFor(o.Plugin, o.Allow),
 		buffers:   newBuffers(),
+		recent:    newRecent(),
 		tunnels:   tunnels{open: map[*tunnel]struct{}{}, count: o.Tunnels},
 	}
 }
@@ -104,6 +112,7 @@ func New(o Options) *Gateway {
 func (o *Options) setDefaults() {
 	o.setQuestions()
 	o.setReports()
+	o.setKeeper()
 	if o.Transport == nil {
 		o.Transport = NewTransport()
 	}
