@@ -17,7 +17,7 @@ import (
 type Attempt struct {
 	Name     Name
 	Password string // byte-exact, 1 to 72 bytes
-	Code     string // one-time code; empty for none
+	Code     string // one-time code of digits, spaces among them do not count; empty for none
 	Device   string // the browser's device value; empty for none
 	Previous string // the browser's session token so far; ended after a success
 	Client   Client
@@ -43,6 +43,9 @@ var errGuarded = fmt.Errorf("%w: too many failures since the last success", ErrR
 // takes as long as the service's floor, whatever its reason.
 func (s *Service) WithPassword(ctx context.Context, a Attempt) (Session, error) {
 	start := time.Now()
+	// Mattermost counts a code that is none as a failure, and answers as if there
+	// had been no code (docs/mattermost.md A6).
+	a.Code = strings.ReplaceAll(a.Code, " ", "")
 	if err := a.validate(); err != nil {
 		return Session{}, err
 	}
@@ -75,13 +78,13 @@ func (a Attempt) validate() error {
 		return &Invalid{"password", "is longer than 72 bytes, the most that Mattermost takes"}
 	case !utf8.ValidString(a.Password) || strings.ContainsRune(a.Password, 0):
 		return &Invalid{"password", "has bytes that are not text"}
-	case len(a.Code) > codeMost || strings.ContainsFunc(a.Code, isNotDigitOrSpace):
+	case len(a.Code) > codeMost || strings.ContainsFunc(a.Code, isNotDigit):
 		return &Invalid{"mfa_code", "is not a one-time code of digits"}
 	}
 	return nil
 }
 
-func isNotDigitOrSpace(r rune) bool { return r != ' ' && (r < '0' || r > '9') }
+func isNotDigit(r rune) bool { return r < '0' || r > '9' }
 
 func (s *Service) withPassword(ctx context.Context, a Attempt) (Session, error) {
 	account, err := s.account(ctx, a.Name)
