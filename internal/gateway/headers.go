@@ -40,7 +40,7 @@ func isIdentity(name string) bool {
 func (x *exchange) adjust(res *http.Response) error {
 	h := res.Header
 	h.Del("Token") // the session token (docs/mattermost.md A2)
-	dropSession(res.Trailer)
+	cleanTrailer(res.Trailer)
 	h.Del("X-Frame-Options")
 	giveWay(x.w.Header(), h)
 	if res.StatusCode == http.StatusSwitchingProtocols {
@@ -56,9 +56,9 @@ func (x *exchange) adjust(res *http.Response) error {
 	return nil
 }
 
-// dropSession takes what could open a session out of trailers, which go out past
+// cleanTrailer takes what could open a session out of trailers, which go out past
 // the cookie middleware.
-func dropSession(trailer http.Header) {
+func cleanTrailer(trailer http.Header) {
 	trailer.Del("Token")
 	trailer.Del("Set-Cookie")
 }

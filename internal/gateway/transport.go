@@ -82,7 +82,7 @@ type impatient struct {
 // were not announced.
 func (b *impatient) Close() error {
 	err := b.ReadCloser.Close()
-	dropSession(b.res.Trailer)
+	cleanTrailer(b.res.Trailer)
 	return err
 }
 
