@@ -59,7 +59,6 @@ func bearer(h http.Header) string {
 
 // receive makes Mattermost's answer ours to send.
 func (x *exchange) receive(res *http.Response) error {
-	seal(res)
 	if len(res.Header["Set-Cookie"]) > 0 {
 		x.keepCookies(res)
 	}
@@ -138,7 +137,7 @@ func (x *exchange) provesOrigin() bool {
 // errorID looks into a body and leaves it whole; empty for what is no error of
 // Mattermost's.
 func (x *exchange) errorID(res *http.Response) string {
-	body := &impatient{ReadCloser: res.Body, limit: x.Stall}
+	body := &impatient{ReadCloser: res.Body, limit: x.Stall, res: res}
 	head, err := io.ReadAll(io.LimitReader(body, expiredMost+1))
 	res.Body = prefixed{io.MultiReader(bytes.NewReader(head), body), body}
 	var said struct{ ID string }
@@ -168,32 +167,4 @@ func (x *exchange) standIn(res *http.Response, why refusal) {
 		"Cache-Control": {"no-store"}, "Retry-After": {retryUpstream},
 	}
 	x.code = why.word()
-}
-
-// seal keeps what no header may say out of the trailers, which are sent past
-// every check.
-func seal(res *http.Response) {
-	if len(res.TransferEncoding) > 0 { // only a chunked body has trailers
-		dropTrailers(res)
-		res.Body = &sealed{res.Body, res}
-	}
-}
-
-// sealed is a body after which trailers may come.
-type sealed struct {
-	io.ReadCloser
-	res *http.Response
-}
-
-func (s *sealed) Read(p []byte) (int, error) {
-	n, err := s.ReadCloser.Read(p)
-	if err == io.EOF {
-		dropTrailers(s.res)
-	}
-	return n, err
-}
-
-func dropTrailers(res *http.Response) {
-	delete(res.Trailer, "Token")
-	delete(res.Trailer, "Set-Cookie")
 }
