@@ -59,13 +59,18 @@ func bearer(h http.Header) string {
 
 // receive makes Mattermost's answer ours to send.
 func (x *exchange) receive(res *http.Response) error {
+	x.keep(res)
+	return x.adjust(res)
+}
+
+// keep costs an answer without cookies next to nothing.
+func (x *exchange) keep(res *http.Response) {
 	if len(res.Header["Set-Cookie"]) > 0 {
 		x.keepCookies(res)
 	}
 	if x.sent.token != "" && proves(x.r.URL.Path, res.StatusCode) && x.recent.isNew(x.sent.token) {
 		x.Seen.Saw(x.sent.token)
 	}
-	return x.adjust(res)
 }
 
 // keepCookies lets a session's cookies pass where they are the browser's own. The
