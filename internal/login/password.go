@@ -150,7 +150,9 @@ func (s *Service) ceiling(known bool) int {
 	return max(1, most-reserveForDevices)
 }
 
-// ask puts the question to Mattermost when it is its turn.
+// ask puts the question to Mattermost when it is its turn. The question outlives
+// a client that leaves: Mattermost goes on with it, so its place is not free yet,
+// and the session that may come of it must be known to be ended.
 func (s *Service) ask(ctx context.Context, account email.Address, a Attempt) (Session, error) {
 	leave, err := s.gate.enter(ctx, s.Patience)
 	if err != nil {
@@ -158,7 +160,7 @@ func (s *Service) ask(ctx context.Context, account email.Address, a Attempt) (Se
 	}
 	defer leave()
 	asked := time.Now()
-	session, err := s.Passwords.SignIn(ctx, account, a.Password, a.Code, a.Client)
+	session, err := s.Passwords.SignIn(context.WithoutCancel(ctx), account, a.Password, a.Code, a.Client)
 	if refused := errors.Is(err, ErrRefused); err == nil || refused {
 		s.floor.saw(time.Since(asked), refused)
 	}
