@@ -192,6 +192,18 @@ func TestNothingButTheOutagesOwnAnswerIsHeldBack(t *testing.T) {
 	}
 }
 
+// TestASignOutIsNeverHeldBack, not even one that Mattermost refused.
+func TestASignOutIsNeverHeldBack(t *testing.T) {
+	rig := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { unknownSession(w, 401, expiredID, "") }), func(o *gateway.Options) {
+		o.Seen = everybody{}
+		o.Away = func(context.Context) bool { return true }
+	})
+	a := rig.do("POST", "/api/v4/users/logout", "", "Cookie", "MMAUTHTOKEN="+ownToken, "X-Requested-With", ajax)
+	if diff := cmp.Diff(signed, a.verdict()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // copying remembers the body that is written.
 type copying struct {
 	http.ResponseWriter
