@@ -31,6 +31,7 @@ func TestERPPage(t *testing.T) {
 		"the user switch changes chat in place and outlives a reload":      switchesInPlace,
 		"without the chat server the orders still work":                    survivesWithoutChat,
 		"the filter finds orders":                                          filtersOrders,
+		"the chat doctor opens in a frame like the chat's":                  asksTheDoctor,
 		"no width needs sideways scrolling":                                fitsEveryWidth,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,6 +67,19 @@ func survivesWithoutChat(t tab, _ *fakeChat, _ string) {
 	t.Open(demoERP(t.T, nowhere))
 	t.Wait(`document.querySelector("#chat").innerText.includes("cannot be loaded")`)
 	want(t, "orders", t.Text(`document.querySelectorAll("tbody tr").length`), "12")
+}
+
+func asksTheDoctor(t tab, chat *fakeChat, address string) {
+	t.Open(address)
+	t.Wait(pageState + ` === "ready"`)
+	t.Click(`document.querySelector("#doctor")`)
+	t.Wait(`document.querySelector("#checkup").open`)
+	frame := `document.querySelector("#checkup iframe")`
+	want(t, "address", t.Text(frame+".src"), chat.url+"/embed-doctor")
+	want(t, "rights", t.Text(frame+".allow"), t.Text(`document.querySelector("#chat").shadowRoot.querySelector("iframe").allow`))
+	t.Wait(frame + `.getBoundingClientRect().height > 300`)
+	t.Click(`document.querySelector("#close")`)
+	t.Wait(`!document.querySelector("#checkup").open`)
 }
 
 func filtersOrders(t tab, _ *fakeChat, address string) {

@@ -26,6 +26,7 @@ type app struct {
 	board    *doctor.Board
 	gateway  *gateway.Gateway // nil with GATEWAY=off
 	client   *mattermost.Client
+	seen     gateway.Seen // the sessions that Mattermost vouched for
 	settings *settings
 }
 
@@ -38,7 +39,7 @@ func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey) *app {
 		HTTPS: cfg.Addresses.PublicURL.HTTPS(), Observe: t.metrics.Upstream,
 	})
 	hasAdmin := cfg.AdminTokens.Token() != ""
-	a := &app{client: client, settings: newSettings(client, hasAdmin)}
+	a := &app{client: client, seen: gateway.NewMemory(0), settings: newSettings(client, hasAdmin)}
 	l := limiters{newLimiter(cfg.Limits.Login), newLimiter(cfg.Limits.Client), newLimiter(cfg.Limits.Provision)}
 	hasher := limit.NewHasher(derive(keys[0].Secret, "limiter keys"))
 	devices := login.NewDevices(deviceKeys(keys)...)
@@ -72,7 +73,7 @@ func newLimiter(r config.Rate) *limit.Limiter {
 
 func newLogin(cfg config.Config, a *app, t *telemetry, l limiters, hasher limit.Hasher, devices *login.Devices) *login.Service {
 	o := login.Options{
-		Passwords: a.client, Sessions: a.client,
+		Passwords: witness{a.client, a.seen}, Sessions: a.client,
 		Limiter:     accountLimiter{l.login, hasher, t.refused("login")},
 		Failures:    failures{limit.NewFailures(0), hasher},
 		Devices:     devices,
@@ -156,7 +157,7 @@ func apiKeys(cfg config.Config) []httpapi.Key {
 func newGateway(cfg config.Config, a *app, service *login.Service, clients clientLimiter, t *telemetry) *gateway.Gateway {
 	return gateway.New(gateway.Options{
 		Upstream: cfg.Mattermost.BaseURL.URL(), Public: cfg.Addresses.PublicURL.URL(), AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(),
-		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, Login: service, HTTPS: middleware.Secure,
+		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, Login: service, HTTPS: middleware.Secure, Seen: a.seen, Away: a.client.DatabaseAway,
 		ClientAddr: func(r *http.Request) netip.Addr { return middleware.ClientAddr(r.Context()) },
 		Limit:      func(r *http.Request) login.Decision { return login.Decision(clients.Allow(r)) },
 		Note: func(r *http.Request, route, code string) {

@@ -12,6 +12,8 @@ import (
 
 	"matterpass/internal/config"
 	"matterpass/internal/cookie"
+	"matterpass/internal/email"
+	"matterpass/internal/gateway"
 	"matterpass/internal/limit"
 	"matterpass/internal/login"
 	"matterpass/internal/mattermost"
@@ -123,6 +125,21 @@ func (f failures) end(key limit.Key, v login.Verdict) {
 }
 
 func (f failures) Clear(account string) { f.counts.Clear(f.hasher.Key("failures", account)) }
+
+// witness has the gateway know every session that a sign-in of ours opened,
+// wherever it was asked for.
+type witness struct {
+	login.Passwords
+	seen gateway.Seen
+}
+
+func (w witness) SignIn(ctx context.Context, account email.Address, password, code string, from login.Client) (login.Session, error) {
+	session, err := w.Passwords.SignIn(ctx, account, password, code, from)
+	if err == nil {
+		w.seen.Saw(session.Token)
+	}
+	return session, err
+}
 
 // settings follows what Mattermost is set to, so that a change there needs no
 // restart here.

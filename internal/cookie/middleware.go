@@ -77,7 +77,8 @@ func (w *writer) finish(status int) {
 //
 // Cookies of another shape than ours are expired at sign-out, and where the
 // browser showed twins; never blindly, since they can be somebody's ordinary
-// chat tab.
+// chat tab. Their lines come first: a browser that does not know Partitioned
+// would take one of them for the cookie that was just set.
 func (p Policy) Apply(h http.Header, r *http.Request) {
 	lines, signedOut, twins := h.Values("Set-Cookie"), h.Get(signOut) != "", Twins(r)
 	h.Del(signOut)
@@ -85,21 +86,59 @@ func (p Policy) Apply(h http.Header, r *http.Request) {
 		return
 	}
 	cookies := lastOfEach(lines)
-	ended := signedOut || slices.ContainsFunc(cookies, endsSession)
 	h.Del("Set-Cookie")
+	if signedOut || twins {
+		p.deleteOthers(h, hostOf(r))
+	}
+	p.send(h, cookies, fateOf(cookies, signedOut, r))
+	if isShared(h) {
+		h.Set("Cache-Control", "no-store")
+	}
+}
+
+// fate is what becomes of the browser's session with an answer.
+type fate int
+
+const (
+	asSent fate = iota // what the answer sets is sent
+	ended              // all three are deleted, whatever the answer sets
+	open               // the answer's deletion is held back
+)
+
+// fateOf decides. Where Mattermost deletes a token of which the browser showed
+// two different ones, nobody knows which of them is dead: the other shapes are
+// expired and ours stays, so that the next request asks about that one alone.
+func fateOf(cookies []http.Cookie, signedOut bool, r *http.Request) fate {
+	switch {
+	case signedOut:
+		return ended
+	case !slices.ContainsFunc(cookies, endsSession):
+		return asSent
+	case disagree(r):
+		return open
+	default:
+		return ended
+	}
+}
+
+func (p Policy) send(h http.Header, cookies []http.Cookie, of fate) {
 	for _, c := range cookies {
-		if !ended || !isSession(c.Name) {
+		if of == asSent || !isSession(c.Name) {
 			add(h, p.final(c))
 		}
 	}
-	for _, name := range Session() {
-		if ended {
-			add(h, p.Delete(name))
-		}
-		if signedOut || twins {
-			p.deleteOthers(h, name, hostOf(r))
-		}
+	if of != ended {
+		return
 	}
+	for _, name := range Session() {
+		add(h, p.Delete(name))
+	}
+}
+
+// isShared reports that a cache would keep an answer's cookies for everybody:
+// Mattermost's pages and scripts are public (docs/mattermost.md H1).
+func isShared(h http.Header) bool {
+	return len(h["Set-Cookie"]) > 0 && strings.Contains(h.Get("Cache-Control"), "public")
 }
 
 // endsSession recognises Mattermost's sign-out: it deletes the token and leaves
@@ -107,9 +146,11 @@ func (p Policy) Apply(h http.Header, r *http.Request) {
 // partitioned cookie. All three go.
 func endsSession(c http.Cookie) bool { return c.Name == Token && isDeletion(c) }
 
-func (p Policy) deleteOthers(h http.Header, name, host string) {
-	for _, other := range p.DeleteOthers(name, host) {
-		add(h, other)
+func (p Policy) deleteOthers(h http.Header, host string) {
+	for _, name := range Session() {
+		for _, other := range p.DeleteOthers(name, host) {
+			add(h, other)
+		}
 	}
 }
 

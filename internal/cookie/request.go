@@ -2,6 +2,7 @@ package cookie
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -34,17 +35,34 @@ func lastOf(r *http.Request, name string) string {
 // looks signed out although the newer one is good.
 func Twins(r *http.Request) bool {
 	for _, name := range Session() {
-		if len(r.CookiesNamed(name)) > 1 {
+		if mentions(r, name) > 1 && len(r.CookiesNamed(name)) > 1 {
 			return true
 		}
 	}
 	return false
 }
 
+// mentions is at least the number of cookies of this name. It runs for every
+// request, and parses and allocates nothing.
+func mentions(r *http.Request, name string) (n int) {
+	for _, line := range r.Header["Cookie"] {
+		n += strings.Count(line, name)
+	}
+	return n
+}
+
+// disagree reports that there are twins of the token and not all are the same
+// session.
+func disagree(r *http.Request) bool {
+	tokens := r.CookiesNamed(Token)
+	return slices.ContainsFunc(tokens, func(c *http.Cookie) bool { return c.Value != tokens[0].Value })
+}
+
 // ForUpstream rewrites the Cookie header of a request that goes to Mattermost:
 // one cookie a name, the newest, and none of ours or of a shape that parsers
-// read differently.
-func ForUpstream(r *http.Request) {
+// read differently. It returns the session token that goes along, and whether
+// one does: to Mattermost an empty cookie is one, too (docs/mattermost.md C2).
+func ForUpstream(r *http.Request) (token string, sent bool) {
 	cookies := r.Cookies()
 	r.Header.Del("Cookie")
 	newest := make(map[string]int, len(cookies))
@@ -60,6 +78,10 @@ func ForUpstream(r *http.Request) {
 	if len(kept) > 0 {
 		r.Header.Set("Cookie", strings.Join(kept, "; "))
 	}
+	if i, ok := newest[Token]; ok {
+		return cookies[i].Value, true
+	}
+	return "", false
 }
 
 func isOurs(name string) bool {

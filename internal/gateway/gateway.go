@@ -13,6 +13,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/netip"
@@ -54,6 +55,12 @@ type Options struct {
 	// nil limits none.
 	Limit func(*http.Request) login.Decision
 
+	// Seen remembers sessions that worked; nil is NewMemory(0). Away reports that
+	// Mattermost's database is away, by no more than one question a second; nil is
+	// never. Together they keep an outage from signing people out.
+	Seen Seen
+	Away func(context.Context) bool
+
 	// HTTPS tells whether the browser used https; by default the connection's TLS
 	// or the scheme of Public. ClientAddr is the person's address, by default the
 	// TCP peer's.
@@ -61,8 +68,8 @@ type Options struct {
 	ClientAddr func(*http.Request) netip.Addr
 	// Transport carries the requests; nil is NewTransport's.
 	Transport http.RoundTripper
-	// Stall is the longest wait for the next bytes of an answer, after which it is
-	// broken off; 60 s.
+	// Stall is the longest wait for the next bytes of an answer, and for a side of a
+	// WebSocket to take what it was sent, after which they are broken off; 60 s.
 	Stall time.Duration
 
 	// Fail answers what went wrong with Mattermost, an error of package upstream;
@@ -74,8 +81,22 @@ type Options struct {
 	// Note is told the route's pattern and a stable word for what became of the
 	// request, "" where nothing special did. Both are of bounded number.
 	Note func(r *http.Request, route, code string)
-	// Tunnels is told of every WebSocket that opens (+1) and closes (-1).
-	Tunnels func(delta int)
+	// Tunnels is told of every WebSocket that opens (+1) and closes (-1);
+	// TunnelEnded of why it closed, one of a few words, and how old it was.
+	Tunnels     func(delta int)
+	TunnelEnded func(why string, lasted time.Duration)
+
+	// TunnelsMost is how many WebSockets there can be, 20 000, and
+	// TunnelsPerClient how many of one client (an IPv4 address, an IPv6 /64), 200.
+	TunnelsMost, TunnelsPerClient int
+	// TunnelIdle is how long nothing may be said on a WebSocket, 5 min; Mattermost's
+	// web app says something every 30 s. It is kept to an eighth.
+	TunnelIdle time.Duration
+	// Alive asks whether Mattermost knows a session, and is asked about each that
+	// has a WebSocket, once in AliveEvery (45 s). False ends its WebSockets, an error
+	// does not. nil asks nobody.
+	Alive      func(ctx context.Context, token string) (bool, error)
+	AliveEvery time.Duration
 }
 
 // Gateway is an http.Handler. It is safe for concurrent use.
@@ -85,6 +106,7 @@ type Gateway struct {
 	ancestors []string
 	routes    []route
 	buffers   *buffers
+	recent    *recent
 	tunnels   tunnels
 }
 
@@ -97,13 +119,16 @@ func New(o Options) *Gateway {
 		ancestors: append([]string{"'self'"}, o.AllowedOrigins...),
 		routes:    routesFor(o.Plugin, o.Allow),
 		buffers:   newBuffers(),
-		tunnels:   tunnels{open: map[*tunnel]struct{}{}, count: o.Tunnels},
+		recent:    newRecent(),
+		tunnels:   newTunnels(),
 	}
 }
 
 func (o *Options) setDefaults() {
 	o.setQuestions()
 	o.setReports()
+	o.setKeeper()
+	o.setTunnels()
 	if o.Transport == nil {
 		o.Transport = NewTransport()
 	}
@@ -141,6 +166,16 @@ func (o *Options) setReports() {
 	if o.Tunnels == nil {
 		o.Tunnels = func(int) {}
 	}
+	if o.TunnelEnded == nil {
+		o.TunnelEnded = func(string, time.Duration) {}
+	}
+}
+
+func (o *Options) setTunnels() {
+	o.TunnelsMost = cmp.Or(o.TunnelsMost, 20_000)
+	o.TunnelsPerClient = cmp.Or(o.TunnelsPerClient, 200)
+	o.TunnelIdle = cmp.Or(o.TunnelIdle, 5*time.Minute)
+	o.AliveEvery = cmp.Or(o.AliveEvery, 45*time.Second)
 }
 
 // ServeHTTP decides what a request is, from its method and canonical path alone,

@@ -40,6 +40,7 @@ func isIdentity(name string) bool {
 func (x *exchange) adjust(res *http.Response) error {
 	h := res.Header
 	h.Del("Token") // the session token (docs/mattermost.md A2)
+	cleanTrailer(res.Trailer)
 	h.Del("X-Frame-Options")
 	giveWay(x.w.Header(), h)
 	if res.StatusCode == http.StatusSwitchingProtocols {
@@ -51,8 +52,15 @@ func (x *exchange) adjust(res *http.Response) error {
 	if x.on.class == signOut && res.StatusCode/100 == 2 {
 		cookie.SignOut(h)
 	}
-	res.Body = &impatient{ReadCloser: res.Body, limit: x.Stall}
+	res.Body = &impatient{ReadCloser: res.Body, limit: x.Stall, res: res}
 	return nil
+}
+
+// cleanTrailer takes what could open a session out of trailers, which go out past
+// the cookie middleware.
+func cleanTrailer(trailer http.Header) {
+	trailer.Del("Token")
+	trailer.Del("Set-Cookie")
 }
 
 // allowFraming opens what restricts framing to the configured origins, and

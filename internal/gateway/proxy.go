@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"sync/atomic"
-
-	"matterpass/internal/cookie"
 )
 
 // exchange is one request on its way to Mattermost and back.
@@ -16,6 +14,7 @@ type exchange struct {
 	w    http.ResponseWriter
 	r    *http.Request
 	on   route
+	sent carried
 	body *body
 	code string // what was answered in Mattermost's place
 }
@@ -29,7 +28,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, on route) {
 	defer func() { g.Note(r, on.pattern, x.outcome(finished)) }()
 	proxy := httputil.ReverseProxy{
 		Rewrite:        x.rewrite,
-		ModifyResponse: x.adjust,
+		ModifyResponse: x.receive,
 		ErrorHandler:   x.fail,
 		Transport:      final{g.Transport},
 		BufferPool:     g.buffers,
@@ -63,7 +62,7 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	// who was decided on.
 	keep(p.Out.Header, p.In.Header, "Authorization")
 	keep(p.Out.Header, p.In.Header, "Cookie")
-	cookie.ForUpstream(p.Out)
+	x.sent = forwardCookies(p.Out)
 	dropIdentity(p.Out.Header)
 	x.identify(p.Out.Header)
 	if x.on.class == socket {

@@ -75,11 +75,20 @@ type impatient struct {
 	io.ReadCloser
 	limit time.Duration
 	timer *time.Timer
+	res   *http.Response // the body's own
+}
+
+// Close implements io.Closer. The trailers are there only now, also those that
+// were not announced.
+func (b *impatient) Close() error {
+	err := b.ReadCloser.Close()
+	cleanTrailer(b.res.Trailer)
+	return err
 }
 
 func (b *impatient) Read(p []byte) (int, error) {
 	if b.timer == nil {
-		b.timer = time.AfterFunc(b.limit, func() { _ = b.Close() }) // the Read fails
+		b.timer = time.AfterFunc(b.limit, func() { _ = b.ReadCloser.Close() }) // the Read fails
 	} else {
 		b.timer.Reset(b.limit)
 	}

@@ -1,135 +1,179 @@
 package gateway
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"io"
-	"net"
-	"net/http"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
 
-// errDraining is why a tunnel was ended by us.
+// errDraining is why a handshake was broken off by us.
 var errDraining = errors.New("the gateway is stopping")
-
-// tunnel is one open WebSocket; end closes both of its sides.
-type tunnel struct{ end context.CancelCauseFunc }
 
 // tunnels is the registry of what is open: http.Server.Shutdown knows nothing of
 // connections that were hijacked.
 type tunnels struct {
-	count func(delta int)
+	mu       sync.Mutex
+	all      map[*tunnel]context.CancelCauseFunc // nil once it is open
+	clients  map[netip.Prefix]int
+	sessions map[string]*session
+	closed   bool
+	empty    sync.WaitGroup // of those that are open
 
-	mu     sync.Mutex
-	open   map[*tunnel]struct{}
-	closed bool
-	empty  sync.WaitGroup
+	poller *poller        // nil before the first one
+	stop   func()         // ends what runs beside the tunnels
+	beside sync.WaitGroup // of that
 }
 
-// add takes note of a tunnel, or reports that no more are taken.
-func (t *tunnels) add(one *tunnel) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
+// session is what is open by one token. The token itself is the key: it has to be
+// at hand for asking Mattermost about it.
+type session struct {
+	tunnels []*tunnel
+	due     time.Time // for asking
+}
+
+func newTunnels() tunnels {
+	return tunnels{
+		all: map[*tunnel]context.CancelCauseFunc{}, clients: map[netip.Prefix]int{},
+		sessions: map[string]*session{}, stop: func() {},
+	}
+}
+
+// admit takes note of a handshake, which cancel breaks off, or tells why there
+// cannot be one more.
+func (g *Gateway) admit(network netip.Prefix, cancel context.CancelCauseFunc) (*tunnel, refusal) {
+	ts := &g.tunnels
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	switch {
+	case ts.closed:
+		return nil, refuseDraining
+	case len(ts.all) >= g.TunnelsMost:
+		return nil, refuseTunnels
+	case ts.clients[network] >= g.TunnelsPerClient:
+		return nil, refuseClientTunnels
+	}
+	if ts.poller == nil && g.watchTunnels() != nil {
+		return nil, refuseTunnels
+	}
+	t := &tunnel{gateway: g, network: network}
+	ts.all[t] = cancel
+	ts.clients[network]++
+	return t, refusal{}
+}
+
+// watchTunnels starts what all tunnels share.
+func (g *Gateway) watchTunnels() error {
+	poller, err := newPoller()
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ts := &g.tunnels
+	ts.poller, ts.stop = poller, func() { stop(); poller.close() }
+	ts.beside.Go(poller.run)
+	ts.beside.Go(func() { every(ctx, g.TunnelIdle/8, g.endIdle) })
+	if g.Alive != nil {
+		ts.beside.Go(func() { every(ctx, g.AliveEvery/45, func() { g.askDue(ctx) }) })
+	}
+	return nil
+}
+
+// giveUp forgets a handshake that led to no tunnel.
+func (ts *tunnels) giveUp(t *tunnel) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if cancel := ts.all[t]; cancel != nil {
+		ts.forget(t)
+	}
+}
+
+func (ts *tunnels) forget(t *tunnel) {
+	delete(ts.all, t)
+	if ts.clients[t.network]--; ts.clients[t.network] == 0 {
+		delete(ts.clients, t.network)
+	}
+}
+
+// begin makes a tunnel of a handshake, or reports that it is too late. The tunnel
+// can be ended from now on.
+func (g *Gateway) begin(t *tunnel) bool {
+	ts := &g.tunnels
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.closed {
 		return false
 	}
-	t.open[one] = struct{}{}
-	t.empty.Add(1)
-	t.count(+1)
+	ts.all[t] = nil
+	ts.empty.Add(1)
+	if t.token != "" {
+		s := ts.sessions[t.token]
+		if s == nil {
+			s = &session{due: firstDue(g.AliveEvery)}
+			ts.sessions[t.token] = s
+		}
+		s.tunnels = append(s.tunnels, t)
+	}
+	g.Tunnels(+1)
 	return true
 }
 
-func (t *tunnels) remove(one *tunnel) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.open, one)
-	t.count(-1)
-	t.empty.Done()
+func (g *Gateway) remove(t *tunnel) {
+	ts := &g.tunnels
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.forget(t)
+	if s := ts.sessions[t.token]; s != nil {
+		s.tunnels = slices.DeleteFunc(s.tunnels, func(other *tunnel) bool { return other == t })
+		if len(s.tunnels) == 0 {
+			delete(ts.sessions, t.token)
+		}
+	}
+	g.Tunnels(-1)
+	ts.empty.Done()
 }
 
-// stop admits no more, and returns those that are open.
-func (t *tunnels) stop() []*tunnel {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = true
-	open := make([]*tunnel, 0, len(t.open))
-	for one := range t.open {
-		open = append(open, one)
+// close admits no more, breaks off the handshakes, and returns what is open.
+func (ts *tunnels) close() []*tunnel {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.closed = true
+	var open []*tunnel
+	for t, cancel := range ts.all {
+		if cancel == nil {
+			open = append(open, t)
+		} else {
+			cancel(errDraining)
+		}
 	}
 	return open
 }
 
-// tunnel forwards a handshake and, if Mattermost agrees, the bytes after it
-// until one side ends or the gateway drains.
-func (g *Gateway) tunnel(w http.ResponseWriter, r *http.Request, on route) {
-	ctx, end := context.WithCancelCause(r.Context())
-	defer end(nil)
-	one := &tunnel{end}
-	if !g.tunnels.add(one) {
-		w.Header().Set("Retry-After", "1")
-		g.refuse(w, r, on, refuseDraining)
-		return
-	}
-	defer g.tunnels.remove(one)
-	g.forward(&grip{w, ctx}, r.WithContext(ctx), on)
-}
-
-// grip closes the browser's side with the context. ReverseProxy closes only
-// Mattermost's, and would go on waiting for a browser that does not read.
-type grip struct {
-	http.ResponseWriter
-	ctx context.Context
-}
-
-// Unwrap lets http.ResponseController reach everything but Hijack.
-func (g *grip) Unwrap() http.ResponseWriter { return g.ResponseWriter }
-
-// Hijack takes the connection over for as long as the context lives.
-func (g *grip) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffered, err := http.NewResponseController(g.ResponseWriter).Hijack()
-	if err != nil {
-		return nil, nil, err
-	}
-	context.AfterFunc(g.ctx, func() { _ = conn.Close() }) // it is closed either way
-	return whole{conn}, buffered, nil
-}
-
-// whole is a connection that cannot be closed by halves: a WebSocket of which
-// one side left has nothing more to say.
-type whole struct{ net.Conn }
-
-func (w whole) Read(p []byte) (int, error) {
-	n, err := w.Conn.Read(p)
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
-// Drain takes no more WebSockets and ends those that are open one after the
-// other, spread over the time until ctx's deadline (at once without one), so that
-// browsers do not all come back in the same instant. It returns when none is
-// left, or with ctx's error when all of them were told to end.
+// Drain takes no more WebSockets and says goodbye to those that are open, one
+// after the other, spread over half the time until ctx's deadline (at once without
+// one), so that browsers do not all come back in the same instant. It returns when
+// none is left, or with ctx's error when all of them were told.
 func (g *Gateway) Drain(ctx context.Context) error {
-	open := g.tunnels.stop()
-	pause := time.Duration(0)
+	open := g.tunnels.close()
+	pause, within := time.Duration(0), linger
 	if deadline, ok := ctx.Deadline(); ok {
-		pause = time.Until(deadline) / time.Duration(2*len(open)+1) // half the time for the last to go
+		left := time.Until(deadline)
+		pause, within = left/time.Duration(2*len(open)+1), min(linger, left/4)
 	}
-	for _, one := range open {
-		one.end(errDraining)
+	for _, t := range open {
+		t.end(draining, statusRestart, within)
 		pauseFor(ctx, pause)
 	}
 	return g.tunnels.wait(ctx)
 }
 
 // wait returns when no tunnel is left, or with ctx's error.
-func (t *tunnels) wait(ctx context.Context) error {
+func (ts *tunnels) wait(ctx context.Context) error {
 	empty := make(chan struct{})
 	go func() {
-		t.empty.Wait()
+		ts.empty.Wait()
 		close(empty)
 	}()
 	select {
@@ -152,13 +196,16 @@ func pauseFor(ctx context.Context, pause time.Duration) {
 	}
 }
 
-// Close ends every WebSocket now and closes kept connections. Requests under way
-// are not touched.
+// Close ends every WebSocket now, and closes kept connections. Requests under way
+// are not touched. A Gateway that carried a WebSocket must be closed.
 func (g *Gateway) Close() {
-	for _, one := range g.tunnels.stop() {
-		one.end(errDraining)
+	for _, t := range g.tunnels.close() {
+		t.blame(draining, nil)
+		t.cut()
 	}
 	g.tunnels.empty.Wait()
+	g.tunnels.stop() // nobody sets it any more
+	g.tunnels.beside.Wait()
 	if idle, ok := g.Transport.(interface{ CloseIdleConnections() }); ok {
 		idle.CloseIdleConnections()
 	}

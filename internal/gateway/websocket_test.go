@@ -209,12 +209,12 @@ func TestATunnelDiesWithEitherSide(t *testing.T) {
 	if err := conn.Write(t.Context(), websocket.MessageText, []byte(bye)); err != nil {
 		t.Fatal(err)
 	}
-	<-ended
 	if _, _, err := conn.Read(t.Context()); err == nil { // the Origin, which was on its way
 		if _, _, err = conn.Read(t.Context()); err == nil {
 			t.Error("the tunnel outlived the backend")
 		}
 	}
+	<-ended
 }
 
 func TestDrainDoesNotWaitForABrowserThatDoesNotRead(t *testing.T) {

@@ -57,9 +57,13 @@ func (a *API) doctorPage() handler {
 	}
 }
 
-// doctorFile serves what the page loads.
+// doctorFile serves what the page loads; to a frame without an origin as well,
+// where the style sheet is all that speaks.
 func (a *API) doctorFile(name string) handler {
-	return file(a.Doctor, name, func(h http.Header) { h.Set("Cache-Control", "no-cache") })
+	return file(a.Doctor, name, func(h http.Header) {
+		h.Set("Cache-Control", "no-cache")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	})
 }
 
 // doctorReport is what the server sees of a browser: names, never values.

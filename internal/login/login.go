@@ -70,6 +70,7 @@ func Results() []string {
 type Passwords interface {
 	// SignIn answers a *Refusal when Mattermost said no, and an error of package
 	// upstream when it said nothing of use. The session is the named account's.
+	// It ends by itself: ctx is never cancelled.
 	SignIn(ctx context.Context, account email.Address, password, code string, from Client) (Session, error)
 }
 

@@ -17,7 +17,7 @@ import (
 type Attempt struct {
 	Name     Name
 	Password string // byte-exact, 1 to 72 bytes
-	Code     string // one-time code; empty for none
+	Code     string // one-time code of digits, spaces among them do not count; empty for none
 	Device   string // the browser's device value; empty for none
 	Previous string // the browser's session token so far; ended after a success
 	Client   Client
@@ -43,6 +43,9 @@ var errGuarded = fmt.Errorf("%w: too many failures since the last success", ErrR
 // takes as long as the service's floor, whatever its reason.
 func (s *Service) WithPassword(ctx context.Context, a Attempt) (Session, error) {
 	start := time.Now()
+	// Mattermost counts a code that is none as a failure, and answers as if there
+	// had been no code (docs/mattermost.md A6).
+	a.Code = strings.ReplaceAll(a.Code, " ", "")
 	if err := a.validate(); err != nil {
 		return Session{}, err
 	}
@@ -75,13 +78,13 @@ func (a Attempt) validate() error {
 		return &Invalid{"password", "is longer than 72 bytes, the most that Mattermost takes"}
 	case !utf8.ValidString(a.Password) || strings.ContainsRune(a.Password, 0):
 		return &Invalid{"password", "has bytes that are not text"}
-	case len(a.Code) > codeMost || strings.ContainsFunc(a.Code, isNotDigitOrSpace):
+	case len(a.Code) > codeMost || strings.ContainsFunc(a.Code, isNotDigit):
 		return &Invalid{"mfa_code", "is not a one-time code of digits"}
 	}
 	return nil
 }
 
-func isNotDigitOrSpace(r rune) bool { return r != ' ' && (r < '0' || r > '9') }
+func isNotDigit(r rune) bool { return r < '0' || r > '9' }
 
 func (s *Service) withPassword(ctx context.Context, a Attempt) (Session, error) {
 	account, err := s.account(ctx, a.Name)
@@ -147,7 +150,9 @@ func (s *Service) ceiling(known bool) int {
 	return max(1, most-reserveForDevices)
 }
 
-// ask puts the question to Mattermost when it is its turn.
+// ask puts the question to Mattermost when it is its turn. The question outlives
+// a client that leaves: Mattermost goes on with it, so its place is not free yet,
+// and the session that may come of it must be known to be ended.
 func (s *Service) ask(ctx context.Context, account email.Address, a Attempt) (Session, error) {
 	leave, err := s.gate.enter(ctx, s.Patience)
 	if err != nil {
@@ -155,7 +160,7 @@ func (s *Service) ask(ctx context.Context, account email.Address, a Attempt) (Se
 	}
 	defer leave()
 	asked := time.Now()
-	session, err := s.Passwords.SignIn(ctx, account, a.Password, a.Code, a.Client)
+	session, err := s.Passwords.SignIn(context.WithoutCancel(ctx), account, a.Password, a.Code, a.Client)
 	if refused := errors.Is(err, ErrRefused); err == nil || refused {
 		s.floor.saw(time.Since(asked), refused)
 	}

@@ -13,9 +13,11 @@ import (
 
 // A 401 is believed when Mattermost's database answered within the last second,
 // and had not been away in the last five: an answer from the end of an outage
-// can arrive after it.
+// can arrive after it. That it is away is kept for longer, since a 401 too many
+// signs somebody out.
 const (
 	outageFresh  = time.Second
+	outageKept   = 2 * time.Second
 	outageSticky = 5 * time.Second
 	outageWait   = 3 * time.Second
 )
@@ -32,6 +34,11 @@ type outage struct {
 	last    error
 	wasAway time.Time
 }
+
+// DatabaseAway reports that a 401 of Mattermost's says nothing at this moment
+// (docs/mattermost.md I3). It shares what it learns with every sign-in, asks at
+// most once a second, and takes up to 3 s.
+func (c *Client) DatabaseAway(ctx context.Context) bool { return c.outage.confirm(ctx) != nil }
 
 // confirm answers nil when a 401 means what it says, and otherwise what to
 // answer in its place.
@@ -54,7 +61,8 @@ func (o *outage) confirm(ctx context.Context) error {
 func (o *outage) recall() (err error, fresh bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.verdict(), time.Since(o.asked) < outageFresh
+	fresh = time.Since(o.asked) < outageFresh || o.last != nil && time.Since(o.asked) < outageKept
+	return o.verdict(), fresh
 }
 
 // note keeps err. A ping that was limited, or that something else answered, says

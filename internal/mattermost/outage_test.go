@@ -1,6 +1,7 @@
 package mattermost_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strings"
@@ -143,6 +144,59 @@ func TestRefusalThatCouldNotBeConfirmedInTimeIsATimeout(t *testing.T) {
 		begin := time.Now()
 		if _, err := c.Find(t.Context(), demoToken, ""); !errors.Is(err, upstream.ErrTimeout) || time.Since(begin) > 3*time.Second {
 			t.Errorf("%v after %s", err, time.Since(begin))
+		}
+	})
+}
+
+// TestHowLongItIsBelievedThatTheDatabaseIsAway: each step is a question after
+// some time; pings counts those that Mattermost got to hear so far.
+func TestHowLongItIsBelievedThatTheDatabaseIsAway(t *testing.T) {
+	away := func() (*http.Response, error) { return answer(500, `{"status":"UNHEALTHY"}`) }
+	synctest.Test(t, func(t *testing.T) {
+		m := &city{}
+		_, c := startOn(t, m.RoundTrip)
+		for i, step := range []struct {
+			after time.Duration
+			ping  func() (*http.Response, error)
+			want  bool
+			pings int
+		}{
+			{0, databaseThere, false, 1},
+			{900 * time.Millisecond, away, false, 1},          // a good answer is kept for a second
+			{200 * time.Millisecond, away, true, 2},           //
+			{1900 * time.Millisecond, databaseThere, true, 2}, // a bad one for two
+			{200 * time.Millisecond, databaseThere, true, 3},  // it is back, and has been away 2 s ago
+			{2800 * time.Millisecond, databaseThere, true, 4},
+			{200 * time.Millisecond, databaseThere, false, 4},
+		} {
+			time.Sleep(step.after)
+			m.set(step.ping)
+			if got := c.DatabaseAway(t.Context()); got != step.want || m.pings != step.pings {
+				t.Errorf("step %d: %t after %d pings, want %t after %d", i, got, m.pings, step.want, step.pings)
+			}
+		}
+	})
+}
+
+func TestAFloodOfQuestionsAboutTheDatabaseIsOnePing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &city{ping: func() (*http.Response, error) {
+			return answer(500, `{"status":"UNHEALTHY"}`)
+		}}
+		_, c := startOn(t, m.RoundTrip)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // whoever asked first may have left; the others still want to know
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				if !c.DatabaseAway(ctx) {
+					t.Error("the database is there")
+				}
+			})
+		}
+		wg.Wait()
+		if m.pings != 1 {
+			t.Errorf("%d pings", m.pings)
 		}
 	})
 }

@@ -184,6 +184,10 @@ func (l stallListener) Accept() (net.Conn, error) {
 
 type stallConn struct{ net.Conn }
 
+// NetConn is the connection itself, for who takes it over and keeps deadlines of
+// its own; tls.Conn has the same method.
+func (c stallConn) NetConn() net.Conn { return c.Conn }
+
 func (c stallConn) Write(b []byte) (int, error) {
 	if err := c.SetWriteDeadline(time.Now().Add(writeStall)); err != nil {
 		return 0, err

@@ -176,6 +176,32 @@ func TestAdminListenerIsAnotherAddress(t *testing.T) {
 	}
 }
 
+func TestWhoHijacksReachesTheConnectionItself(t *testing.T) {
+	taken := make(chan net.Conn, 1)
+	r := run(t, server.Options{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+		}
+		taken <- conn
+	})})
+	conn, err := net.Dial("tcp", r.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+	hijacked := <-taken
+	defer hijacked.Close()
+	wrapper, ok := hijacked.(interface{ NetConn() net.Conn })
+	if !ok {
+		t.Fatalf("%T hides its connection", hijacked)
+	}
+	if _, ok := wrapper.NetConn().(*net.TCPConn); !ok {
+		t.Errorf("got %T", wrapper.NetConn())
+	}
+}
+
 func TestHeadersThatNeverEndAreCut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits ten seconds")

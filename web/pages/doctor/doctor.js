@@ -56,8 +56,8 @@ async function askFrame(chat, ancestors) {
 }
 
 // JavaScript learns no reason for a refused upgrade: 403, a dropped header and
-// silence look alike.
-function askSocket() {
+// silence look alike. Only a session is greeted (docs/mattermost.md G1).
+function askSocket(session) {
   return new Promise((done) => {
     const socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/v4/websocket`);
     const end = (word) => {
@@ -65,9 +65,9 @@ function askSocket() {
       socket.close();
     };
     const impatient = setTimeout(end, PATIENCE, "refused");
-    socket.onopen = () => {
+    socket.onopen = async () => {
       clearTimeout(impatient);
-      setTimeout(end, HELLO, "silent");
+      setTimeout(end, (await session).state === "signed-in" ? HELLO : 0, "silent");
     };
     socket.onmessage = () => end("hello");
     socket.onerror = () => end("refused");
@@ -135,9 +135,10 @@ async function examine(asked) {
   const { origin, protocol, host, hostname } = location;
   const around = pagesAround(asked);
   const { site, dest } = document.documentElement.dataset;
+  const signedIn = askSession();
   const [health, probes, { server, skew }, session, socket, kept, config] = await Promise.all([
-    ask("/api/mattermost/health").then(healthOf), askProbes(), askServer(around.embedder === "null" ? null : around.embedder), askSession(),
-    askSocket(), storage(), ask("/api/v4/config/client?format=old"),
+    ask("/api/mattermost/health").then(healthOf), askProbes(), askServer(around.embedder === "null" ? null : around.embedder), signedIn,
+    askSocket(signedIn), storage(), ask("/api/v4/config/client?format=old"),
   ]);
   return {
     page: { origin, scheme: protocol.slice(0, -1), host, loopback: isLoopback(hostname) },
@@ -162,7 +163,7 @@ const SITES = {
   "same-origin": [true, "The page and chat are one origin."],
   "same-site": [true, "The page and chat are on the same site."],
   "cross-site": [null, "The page and chat are on different sites."],
-  none: [true, "Opened directly."],
+  none: [null, "Opened directly."],
 };
 
 const HEALTH = {
@@ -182,14 +183,14 @@ const SOCKET = {
 
 const PROBES = { plain: "no attributes", lax: "SameSite=Lax", none: "SameSite=None", partitioned: "Partitioned" };
 
-// list names what works and what does not: "yes: a, b; no: c".
-function list(named) {
+// list names what is so, what is not and what nobody says: "Kept: a, b. Dropped: c."
+function list(yes, no, named) {
   const names = (value) => named.filter(([, it]) => it === value).map(([name]) => name).join(", ");
-  return [["yes", true], ["no", false], ["not known", null]]
-    .filter(([, value]) => names(value)).map(([word, value]) => `${word}: ${names(value)}`).join("; ");
+  return [[yes, true], [no, false], ["Not known", null]]
+    .filter(([, value]) => names(value)).map(([word, value]) => `${word}: ${names(value)}.`).join(" ");
 }
 
-const both = (good, ...values) => (values.includes(false) ? false : good);
+const none = (...values) => !values.includes(false);
 
 const ROWS = [
   ["Where", (f) => (f.framed ? [null, f.embedder ? `Inside a page of ${f.embedder}.` : "Inside a page that does not say who it is."]
@@ -200,17 +201,17 @@ const ROWS = [
     return allowed === undefined ? null : [allowed, `${allowed ? "In" : "Not in"} ALLOWED_ORIGINS.`];
   }],
   ["Chat server", (f) => HEALTH[f.health]],
-  ["Address", (f) => f.server && [f.server.scheme === f.page.scheme, `${f.page.origin}; Matterpass sees ${f.server.scheme}://${f.server.host}${f.server.gateway ? "" : ", beside Mattermost"}.`]],
-  ["Cookies kept", (f) => f.probes && [f.server ? f.probes[f.server.cookies.kind] : null, list(Object.entries(f.probes).map(([kind, kept]) => [PROBES[kind], kept]))]],
+  ["Address", (f) => f.server && [f.server.scheme === f.page.scheme, [`${f.page.origin}.`, f.server.scheme !== f.page.scheme && `Matterpass sees ${f.server.scheme}.`, !f.server.gateway && "Mattermost is beside Matterpass."].filter(Boolean).join(" ")]],
+  ["Cookies kept", (f) => f.probes && [f.server ? f.probes[f.server.cookies.kind] : null, list("Kept", "Dropped", Object.entries(f.probes).map(([kind, kept]) => [PROBES[kind], kept]))]],
   ["Cookies of chat", (f) => f.server && [null, f.server.cookies.attributes]],
-  ["Session cookies", (f) => f.server && [!f.server.cookies.twins, f.server.cookies.twins ? "Two of one name." : f.server.cookies.session.join(", ") || "None."]],
+  ["Session cookies", (f) => f.server && f.server.cookies.twins ? [false, "Two of one name."] : [f.server.cookies.session.length === 3 || null, f.server.cookies.session.join(", ") || "None."]],
   ["Signed in", (f) => [f.session.state === "signed-in" || null, { "signed-in": `Yes, as ${f.session.as}`, "signed-out": "No." }[f.session.state] ?? "Not known."]],
-  ["Storage", ({ storage: { cookies, local, indexed, access } }) => [both(true, cookies, local, indexed),
-    list([["cookies", cookies], ["local storage", local], ["database", indexed], ["storage access", access]])]],
+  ["Storage", ({ storage: { cookies, local, indexed } }) => [none(cookies, local, indexed),
+    list("Works", "Refused", [["cookies", cookies], ["local storage", local], ["database", indexed]])]],
   ["Framing", (f) => f.frame && [f.frame.allows, [f.frame.csp && `Content-Security-Policy: ${f.frame.csp}`, f.frame.xFrameOptions && `X-Frame-Options: ${f.frame.xFrameOptions}`].filter(Boolean).join(" · ") || "No header about it."]],
   ["WebSocket", (f) => SOCKET[f.socket]],
   ["Clock", (f) => f.skew !== null && [Math.abs(f.skew) <= MAX_SKEW, `${f.skew === 0 ? "As the server's" : `${Math.abs(f.skew)} s ${f.skew > 0 ? "ahead of" : "behind"} the server's`}; ${f.timeZone}.`]],
-  ["Permissions", (f) => [both(true, ...Object.values(f.permissions)), list(Object.entries(f.permissions))]],
+  ["Permissions", (f) => [none(...Object.values(f.permissions)), list("Passed on", "Missing", Object.entries(f.permissions))]],
 ];
 
 const MARKS = { true: ["good", "✓"], false: ["bad", "✗"], null: ["plain", "·"] };
@@ -231,6 +232,7 @@ function show(findings) {
   const { code, severity, sentence, setting } = verdict(findings);
   $("verdict").className = `card ${severity}`;
   $("sentence").textContent = sentence;
+  $("todo").textContent = severity === "fine" ? "What to do" : "The one setting to change";
   $("setting").textContent = setting;
   $("code").textContent = code;
   $("place").textContent = findings.framed ? "in this frame" : findings.embedder ? `in ${findings.embedder}` : "in this browser";

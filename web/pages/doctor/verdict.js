@@ -53,7 +53,7 @@ const RUNGS = [
     code: "MP-2A", severity: "stop",
     when: (f) => isPlain(f) && (f.server.production || kind(f) !== "plain"),
     sentence: "Chat is open over plain HTTP, where browsers refuse the cookies of an embedded chat.",
-    setting: (f) => `${https(f)} (and a front that sends http there)`,
+    setting: https,
   },
   {
     code: "MP-2B", severity: "stop",
@@ -107,7 +107,7 @@ const RUNGS = [
     code: "MP-4C", severity: "stop",
     when: (f) => kind(f) === "plain" && failsAcross(f),
     sentence: "Chat and the page are on different sites, and over plain HTTP no cookie crosses from one to the other.",
-    setting: (f) => `${https(f)} (in development: one host name for both, as in localhost:8090 and localhost:8080)`,
+    setting: (f) => (f.page.loopback ? "Addresses: one host name for both, as in http://localhost:8090 and http://localhost:8080" : https(f)),
   },
   {
     code: "MP-4D", severity: "stop",
@@ -179,19 +179,19 @@ const RUNGS = [
     code: "MP-0C", severity: "fine",
     when: (f) => !f.framed && !f.embedder,
     sentence: "Chat works in a tab of its own; whether it works inside another page shows only there.",
-    setting: "None. Open this page inside the ERP, or name the ERP's address below.",
+    setting: "Open this page inside the ERP, or name the ERP's address below.",
   },
   {
     code: "MP-0B", severity: "fine",
     when: (f) => !hasSession(f),
     sentence: "Nothing stands in chat's way here; nobody is signed in yet.",
-    setting: "None. Sign in through the page.",
+    setting: "Sign in through the page.",
   },
   {
     code: "MP-0A", severity: "fine",
     when: () => true,
     sentence: "Chat works here, and somebody is signed in.",
-    setting: "None.",
+    setting: "Nothing.",
   },
 ];
 

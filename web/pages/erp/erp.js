@@ -5,6 +5,7 @@ const people = document.querySelector("#switch");
 const chat = document.querySelector("#chat");
 const fold = document.querySelector("#fold");
 const filter = document.querySelector("#filter");
+const checkup = document.querySelector("#checkup");
 
 async function me(email) {
   const answer = await fetch("/erp/me", email && {
@@ -36,6 +37,13 @@ fold.addEventListener("click", () => {
   const open = fold.getAttribute("aria-expanded") === "true";
   fold.setAttribute("aria-expanded", String(!open));
 });
+
+document.querySelector("#doctor").addEventListener("click", () => {
+  checkup.querySelector("iframe").src = `${chat.getAttribute("server")}/embed-doctor`;
+  checkup.showModal();
+});
+
+document.querySelector("#close").addEventListener("click", () => checkup.close());
 
 filter.addEventListener("input", () => {
   const wanted = filter.value.trim().toLowerCase();

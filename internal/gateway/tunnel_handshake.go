@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"matterpass/internal/cookie"
+	"matterpass/internal/upstream"
+)
+
+// answerHeaderMost bounds what is read of an answer's header, in bytes.
+const answerHeaderMost = 64 << 10
+
+// handshake is the request as Mattermost gets it, by the same rules as any other.
+func (x *exchange) handshake(ctx context.Context) *http.Request {
+	out := x.r.Clone(ctx)
+	out.Body, out.Close = nil, false
+	dropHopByHop(out.Header)
+	if _, named := out.Header["User-Agent"]; !named {
+		out.Header.Set("User-Agent", "") // else net/http names itself
+	}
+	x.rewrite(&httputil.ProxyRequest{In: x.r, Out: out})
+	setUpgrade(out.Header)
+	return out
+}
+
+func setUpgrade(h http.Header) {
+	h.Set("Connection", "Upgrade")
+	h.Set("Upgrade", "websocket")
+}
+
+// dropHopByHop removes what is between two neighbours (RFC 9110 section 7.6.1).
+func dropHopByHop(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			h.Del(textproto.TrimString(name))
+		}
+	}
+	for _, name := range []string{
+		"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade",
+	} {
+		h.Del(name)
+	}
+}
+
+func copyHeader(to, from http.Header) {
+	for name, values := range from {
+		to[name] = append(to[name], values...)
+	}
+}
+
+// sessionToken is the token by which Mattermost knows who asks: the cookie wins,
+// even an empty one (docs/mattermost.md C1, C2). It shares no memory with r, of
+// whose header a piece would keep the whole.
+func sessionToken(r *http.Request) string {
+	if len(r.CookiesNamed(cookie.Token)) > 0 {
+		return strings.Clone(cookie.TokenOf(r))
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "token") {
+		return strings.Clone(token)
+	}
+	return ""
+}
+
+// dial connects to Mattermost by the rules of the transport that carries the
+// other requests. It is a connection of the tunnel's own: http.Transport would
+// keep its buffers and goroutines with it.
+func (g *Gateway) dial(ctx context.Context) (net.Conn, error) {
+	transport, ok := g.Transport.(*http.Transport)
+	if !ok || transport.DialContext == nil {
+		transport = NewTransport()
+	}
+	host, port := g.Upstream.Hostname(), g.Upstream.Port()
+	if port == "" {
+		port = g.Upstream.Scheme
+	}
+	conn, err := transport.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	if err != nil || g.Upstream.Scheme != "https" {
+		return conn, err
+	}
+	return secure(ctx, conn, host, transport)
+}
+
+func secure(ctx context.Context, conn net.Conn, host string, transport *http.Transport) (net.Conn, error) {
+	config := &tls.Config{}
+	if transport.TLSClientConfig != nil {
+		config = transport.TLSClientConfig.Clone()
+	}
+	config.NextProtos = nil // HTTP/1.1, the only one with upgrades
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	ctx, cancel := context.WithTimeout(ctx, transport.TLSHandshakeTimeout)
+	defer cancel()
+	over := tls.Client(conn, config)
+	if err := over.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return over, nil
+}
+
+// answer is what Mattermost said; reader may hold bytes that came after it.
+type answer struct {
+	res    *http.Response
+	reader *bufio.Reader
+}
+
+// shake sends a handshake and reads the answer's header by a deadline, which is
+// gone afterwards.
+func shake(conn net.Conn, out *http.Request, deadline time.Time) (*answer, error) {
+	var request bytes.Buffer
+	if err := out.Write(&request); err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(deadline); err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write(request.Bytes()); err != nil {
+		return nil, err
+	}
+	header := &io.LimitedReader{R: conn, N: answerHeaderMost}
+	reader := bufio.NewReader(header)
+	res, err := http.ReadResponse(reader, out)
+	if err != nil && header.N <= 0 {
+		return nil, fmt.Errorf("%w: a header of more than %d bytes", upstream.ErrInvalid, answerHeaderMost)
+	}
+	if err != nil {
+		return nil, err
+	}
+	header.N = math.MaxInt64
+	return &answer{res, reader}, conn.SetDeadline(time.Time{})
+}
