@@ -9,7 +9,6 @@ import (
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
-	"github.com/chromedp/chromedp"
 )
 
 // Frame is the document in a frame of the page. It is looked up anew at every
@@ -60,30 +59,27 @@ func (f Frame) world() (world, error) {
 	if err != nil {
 		return world{}, err
 	}
-	w := world{session: session}
-	err = chromedp.Run(session, chromedp.ActionFunc(func(ctx context.Context) (err error) {
-		w.id, err = page.CreateIsolatedWorld(id).WithWorldName("browsertest").Do(ctx)
-		return err
-	}))
-	return w, err
+	own, err := page.CreateIsolatedWorld(id).WithWorldName("browsertest").Do(session)
+	return world{session, own}, err
 }
 
 // find the frame, and the session in which the protocol speaks of it.
 func (f Frame) find() (context.Context, cdp.FrameID, error) {
-	tree, err := f.tab.tree()
+	tree, err := page.GetFrameTree().Do(f.tab.page())
 	if err != nil {
 		return nil, "", err
 	}
 	if id, ok := f.within(tree); ok {
-		return f.tab.ctx, id, nil
+		return f.tab.page(), id, nil
 	}
-	targets, err := target.GetTargets().Do(f.tab.protocol())
+	targets, err := target.GetTargets().Do(f.tab.browser())
 	if err != nil {
 		return nil, "", err
 	}
 	for _, t := range targets {
 		if t.Type == "iframe" && t.BrowserContextID == f.tab.own && strings.HasPrefix(t.URL, f.address) {
-			return f.tab.session(t.TargetID), cdp.FrameID(t.TargetID), nil
+			session, err := f.tab.attached(t.TargetID)
+			return session, cdp.FrameID(t.TargetID), err
 		}
 	}
 	return nil, "", fmt.Errorf("no frame at %s", f.address)
@@ -101,12 +97,18 @@ func (f Frame) within(tree *page.FrameTree) (cdp.FrameID, bool) {
 	return "", false
 }
 
-// session is kept for as long as the tab: ending one would close the frame.
-func (p Tab) session(id target.ID) context.Context {
-	if _, ok := p.sessions[id]; !ok {
-		p.sessions[id], _ = chromedp.NewContext(p.ctx, chromedp.WithTargetID(id))
+// attached is kept for as long as the tab.
+func (p Tab) attached(id target.ID) (context.Context, error) {
+	if known, ok := p.sessions[id]; ok {
+		return known, nil
 	}
-	return p.sessions[id]
+	s, err := attach(p.ctx, p.profile, id)
+	if err != nil {
+		return nil, err
+	}
+	p.Cleanup(func() { _ = s.conn.CloseNow() })
+	p.sessions[id] = cdp.WithExecutor(p.ctx, s)
+	return p.sessions[id], nil
 }
 
 // origin is where in the page the frame's content begins.
@@ -115,16 +117,13 @@ func (f Frame) origin() (x, y float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	err = chromedp.Run(f.tab.ctx, chromedp.ActionFunc(func(ctx context.Context) error {
-		owner, _, err := dom.GetFrameOwner(id).Do(ctx)
-		if err != nil {
-			return err
-		}
-		box, err := dom.GetBoxModel().WithBackendNodeID(owner).Do(ctx)
-		if err == nil {
-			x, y = box.Content[0], box.Content[1]
-		}
-		return err
-	}))
-	return x, y, err
+	owner, _, err := dom.GetFrameOwner(id).Do(f.tab.page())
+	if err != nil {
+		return 0, 0, err
+	}
+	box, err := dom.GetBoxModel().WithBackendNodeID(owner).Do(f.tab.page())
+	if err != nil {
+		return 0, 0, err
+	}
+	return box.Content[0], box.Content[1], nil
 }
