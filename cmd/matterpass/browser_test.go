@@ -297,6 +297,9 @@ func refuses(d desk) {
 	d.Wait(element + `.shadowRoot.querySelector("button")?.disabled`)
 	d.says("Chat is not available", "Your e-mail or password was not accepted.", "ask your help desk", "Try again (3 of 3)", "Reference ")
 	d.Screenshot("house-refused")
+	if got := d.Text(`(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(` + element + `.shadowRoot.querySelector("small"))`); got != "0" {
+		d.Errorf("%s px of the card's words stick out", got)
+	}
 	d.Click(element + `.shadowRoot.querySelector("button")`)
 	d.logins(3)
 }

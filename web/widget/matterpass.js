@@ -64,7 +64,7 @@ const STYLE = `
 :host([hidden]), :host([state=ready]) section { display: none }
 iframe, section { position: absolute; inset: 0; width: 100%; height: 100%; border: 0 }
 section, form { display: grid; place-content: center; justify-items: center; gap: 1rem; text-align: center; background: inherit }
-section * { max-width: 20rem }
+section * { max-width: 20rem; overflow-wrap: anywhere }
 button, input { padding: 0.5rem 1rem; border: 1px solid; border-radius: 0.5rem; font: inherit }
 button { color: #fff; background: #1c58d9 }
 button:disabled { color: inherit; background: #8884 }
@@ -73,7 +73,7 @@ i { width: 1rem; height: 1rem; border: 0.25rem solid #8884; border-top-color: Ca
 @keyframes spin { to { rotate: 1turn } }
 `;
 
-const walks = new Map(); // by server and e-mail: shared by the page's elements
+const walks = new Map(); // by server and e-mail, for all elements
 let ending; // a sign-out under way: its answer would delete the next session's cookies
 
 export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
@@ -130,7 +130,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
     if (this.hasAttribute("state")) this.signIn();
   }
 
-  // The chat page takes the focus once it has loaded: give it back, once.
+  // The chat page takes the focus when loaded: give it back, once.
   handleEvent({ target }) {
     setTimeout(() => {
       if (Date.now() > this.#guard || this.shadowRoot.activeElement !== this.#frame) return;
