@@ -4,8 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -25,7 +25,7 @@ type session struct {
 
 // attach to a frame; profile is where Chromium says how to reach it.
 func attach(ctx context.Context, profile string, frame target.ID) (*session, error) {
-	said, err := os.ReadFile(filepath.Join(profile, "DevToolsActivePort"))
+	said, err := fs.ReadFile(os.DirFS(profile), "DevToolsActivePort")
 	if err != nil {
 		return nil, err
 	}
