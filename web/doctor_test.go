@@ -29,7 +29,6 @@ type clinic struct {
 	page, chat string // host names at first, addresses once it is open
 	cookies    cookie.Settings
 	iframe     string                          // its attributes; all rights
-	stranger   bool                            // the page is not in ALLOWED_ORIGINS
 	down       bool                            // Mattermost is away
 	fault      func(http.Handler) http.Handler // something in front of Matterpass
 	secrets    []string                        // values of the cookies that /sign-in sets
@@ -73,10 +72,7 @@ func (c *clinic) matterpass(t *testing.T) http.Handler {
 		backend.Close()
 	}
 	policy := func(r *http.Request) cookie.Policy { return c.cookies.Policy(middleware.Secure(r)) }
-	var allowed []string
-	if !c.stranger {
-		allowed = []string{c.page}
-	}
+	allowed := []string{c.page}
 	service := login.New(login.Options{Passwords: client, Sessions: client})
 	mux := http.NewServeMux()
 	mux.Handle("/", httpapi.New(httpapi.Options{

@@ -31,7 +31,7 @@ func TestERPPage(t *testing.T) {
 		"the user switch changes chat in place and outlives a reload":      switchesInPlace,
 		"without the chat server the orders still work":                    survivesWithoutChat,
 		"the filter finds orders":                                          filtersOrders,
-		"the chat doctor opens in a frame like the chat's":                  asksTheDoctor,
+		"the chat doctor opens in a frame like the chat's":                 asksTheDoctor,
 		"no width needs sideways scrolling":                                fitsEveryWidth,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"time"
 
 	"matterpass/internal/config"
 	"matterpass/internal/cookie"
@@ -73,7 +75,7 @@ func newLimiter(r config.Rate) *limit.Limiter {
 
 func newLogin(cfg config.Config, a *app, t *telemetry, l limiters, hasher limit.Hasher, devices *login.Devices) *login.Service {
 	o := login.Options{
-		Passwords: witness{a.client, a.seen}, Sessions: a.client,
+		Passwords: witness{a.client, a.seen}, Sessions: sessions{a.client, a.endTunnels},
 		Limiter:     accountLimiter{l.login, hasher, t.refused("login")},
 		Failures:    failures{limit.NewFailures(0), hasher},
 		Devices:     devices,
@@ -164,8 +166,27 @@ func newGateway(cfg config.Config, a *app, service *login.Service, clients clien
 			record := middleware.RecordOf(r.Context())
 			record.Route, record.Code = route, code
 		},
-		Tunnels: t.metrics.Tunnel,
+		Tunnels: t.metrics.Tunnel, Alive: a.isAlive,
+		TunnelEnded: func(why string, lasted time.Duration) {
+			t.log.Debug().Str("code", why).Dur("lasted", lasted).Msg("websocket closed")
+		},
 	})
+}
+
+// isAlive asks Mattermost whether it knows a session.
+func (a *app) isAlive(ctx context.Context, token string) (bool, error) {
+	_, err := a.client.Find(ctx, token, "")
+	if errors.Is(err, login.ErrSignedOut) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// endTunnels ends the WebSockets of a session that was ended.
+func (a *app) endTunnels(token string) {
+	if a.gateway != nil {
+		a.gateway.EndSession(token)
+	}
 }
 
 // stack is what every request passes, outermost first.

@@ -144,12 +144,15 @@ func countsUnread(s seat) {
 		s.Helper()
 		s.Wait(fmt.Sprintf(`JSON.stringify(%s.unread) === '{"messages":%d,"mentions":%d}'`, theChat, messages, mentions))
 	}
-	start := s.Text(theChat + ".unread.messages")
 	var messages, mentions int
-	s.Wait(theChat + ".unread.messages > 0")
-	_, _ = fmt.Sscan(s.Text(theChat+`.unread.messages + " " + `+theChat+`.unread.mentions`), &messages, &mentions)
-	if want := s.counted(); want != fmt.Sprint(messages, " ", mentions) {
-		s.Errorf("the host was told %d, %d (at first %s), Mattermost counts %s", messages, mentions, start, want)
+	for counted := ""; counted == "" || counted != fmt.Sprint(messages, " ", mentions); counted = s.counted() { // what is on the screen is being read
+		if s.Err() != nil {
+			s.Fatalf("the host was told %d, %d, Mattermost counts %s", messages, mentions, counted)
+		}
+		_, _ = fmt.Sscan(s.Text(theChat+`.unread.messages + " " + `+theChat+`.unread.mentions`), &messages, &mentions)
+	}
+	if messages == 0 {
+		s.Fatal("nothing is unread in the demo: nothing is tested")
 	}
 	s.mattermost.Say(simulator.DanaEmail, "orders", "one more")
 	unread(messages+1, mentions)
@@ -208,7 +211,9 @@ func forgetsDrafts(s seat) {
 		if shown == "demo" && s.Text(`document.querySelector("#user").innerText`) == "Dana" {
 			s.Fatal("the former user's chat is shown to Dana")
 		}
-		time.Sleep(time.Millisecond)
+		if s.Err() != nil {
+			s.Fatal("Dana's chat does not come")
+		}
 	}
 	s.signedIn("dana")
 	if got := s.page().Text(drafts); got != "|null" {

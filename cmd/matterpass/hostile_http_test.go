@@ -16,7 +16,7 @@ func TestAmbiguousRequestsGetOneAnswerAndEndTheConnection(t *testing.T) {
 	const (
 		host  = "Host: chat.example.com\r\n"
 		json  = "Content-Type: application/json\r\n"
-		inner = "GET /api/mattermost/session HTTP/1.1\r\nHost: chat.example.com\r\n\r\n"
+		inner = "GET /api/mattermost/session HTTP/1.1\r\nHost: chat.example.com\r\nConnection: close\r\n\r\n"
 	)
 	var all sync.WaitGroup
 	defer all.Wait()

@@ -210,6 +210,7 @@ func TestLimitedAnswersDoNotTellWhoExists(t *testing.T) {
 // right after the request.
 func TestGuessesThatAreAbortedCountAndLeaveNothingBehind(t *testing.T) {
 	h := attacked(t, simulator.Options{HashTime: 5 * time.Millisecond})
+	const kept = 20            // connections to Mattermost that wait for the next sign-in
 	h.guess("nobody@erp.test") // whatever is opened once is open
 	before := h.mm.Logins()
 	goroutines, descriptors := runtime.NumGoroutine(), openFiles(t)
@@ -233,7 +234,7 @@ func TestGuessesThatAreAbortedCountAndLeaveNothingBehind(t *testing.T) {
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		g, d := runtime.NumGoroutine(), openFiles(t)
-		if g <= goroutines+5 && d <= descriptors+5 {
+		if g <= goroutines+kept && d <= descriptors+kept {
 			break
 		}
 		if time.Now().After(deadline) {

@@ -51,7 +51,7 @@ func TestTheNumberOfSeriesDoesNotFollowTheTraffic(t *testing.T) {
 	}
 	inParallel(20, 8, send) // every kind of answer once
 	before := series()
-	inParallel(600, 16, func(i int) { send(1000 + i) })
+	inParallel(200, 16, func(i int) { send(1000 + i) })
 	if after := series(); after > before {
 		t.Errorf("%d series before, %d after", before, after)
 	}

@@ -212,7 +212,6 @@ func TestMalformedSignInsReachNobody(t *testing.T) {
 		"a NUL in it":                {login(`{"email":"demo@erp.test","password":"a\u0000b"}`), 400},
 		"half a character":           {login(`{"email":"demo@erp.test","password":"\ud800"}`), 400},
 		"bytes that are no text":     {login("{\"email\":\"demo@erp.test\",\"password\":\"\xff\"}"), 400},
-		"ten megabytes":              {login(`{"email":"` + strings.Repeat("a", 10<<20) + `"}`), 413},
 		"compressed":                 {login(good, "Content-Encoding", "gzip"), 415},
 		"a form":                     {login("email=demo@erp.test", "Content-Type", "application/x-www-form-urlencoded"), 415},
 		"text/plain":                 {login(good, "Content-Type", "text/plain"), 415},

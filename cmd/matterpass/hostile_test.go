@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -52,7 +53,8 @@ func (h *hostile) guess(email string, header ...string) answer {
 }
 
 // raw writes bytes as they are and returns everything that comes back until the
-// server closes, or nothing more comes for half a second.
+// server closes. Where they do not ask for that, a while of silence after the
+// first answer shows that nothing else comes.
 func (h *hostile) raw(text string) string {
 	h.t.Helper()
 	conn, err := net.Dial("tcp", h.addr)
@@ -60,12 +62,19 @@ func (h *hostile) raw(text string) string {
 		h.t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := io.WriteString(conn, text); err != nil {
-		h.t.Fatal(err)
+	go func() { _, _ = io.WriteString(conn, text) }() // the server may hang up before the end
+	patience := 500 * time.Millisecond
+	if strings.Contains(text, "Connection: close") {
+		patience = 10 * time.Second
 	}
-	_ = conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
-	all, _ := io.ReadAll(conn) // the deadline is an end as well
-	return string(all)
+	var all bytes.Buffer
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_, err = io.CopyN(&all, conn, 1)
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	if err == nil {
+		_, _ = io.Copy(&all, conn) // the deadline is an end as well
+	}
+	return all.String()
 }
 
 var statusLine = regexp.MustCompile(`HTTP/1\.[01] ([0-9]{3}) `)

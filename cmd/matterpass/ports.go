@@ -141,6 +141,24 @@ func (w witness) SignIn(ctx context.Context, account email.Address, password, co
 	return session, err
 }
 
+// sessions takes the WebSockets of a session along when it ends: Mattermost
+// leaves them open. Whether it could be told makes no difference to who signed out.
+type sessions struct {
+	login.Sessions
+	ended func(token string)
+}
+
+func (s sessions) End(ctx context.Context, token string) error {
+	defer s.ended(token)
+	return s.Sessions.End(ctx, token)
+}
+
+// EndAll leaves the user's other sessions to the gateway's next look at them.
+func (s sessions) EndAll(ctx context.Context, token string) error {
+	defer s.ended(token)
+	return s.Sessions.EndAll(ctx, token)
+}
+
 // settings follows what Mattermost is set to, so that a change there needs no
 // restart here.
 type settings struct {

@@ -118,13 +118,13 @@ func (s *serving) close() {
 
 var errSecondSignal = errors.New("second signal")
 
-// signals ends stop at the first SIGINT or SIGTERM, or with ctx, and now at the
-// second.
+// signals ends stop at the first SIGINT, SIGTERM or SIGHUP, or with ctx, and now
+// at the second.
 func signals(ctx context.Context) (stop, now context.Context, release func()) {
 	stop, first := context.WithCancel(ctx)
 	now, second := context.WithCancelCause(context.WithoutCancel(ctx))
 	received := make(chan os.Signal, 2)
-	signal.Notify(received, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(received, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})
 	go func() {
 		for _, end := range []func(){first, func() { second(errSecondSignal) }} {

@@ -39,7 +39,7 @@ func (cmd simulatorCmd) Run(ctx context.Context, c console) error {
 // newSimulator serves a seeded simulator. frame are the origins that may frame
 // its pages directly.
 func newSimulator(ctx context.Context, at place, frame string) (*server.Server, *simulator.Server, error) {
-	mm := simulator.New(simulator.Options{SiteURL: at.url, FrameAncestors: frame, Demo: true})
+	mm := simulator.New(simulator.Options{SiteURL: at.url, FrameAncestors: frame, Demo: true, StealFocus: true})
 	s, err := server.Listen(ctx, server.Options{
 		Listener: at.listener, Handler: mm, Drain: func(context.Context) { mm.Close() },
 	})

@@ -27,7 +27,10 @@ type Options struct {
 }
 
 // Browser is one running Chromium.
-type Browser struct{ ctx context.Context }
+type Browser struct {
+	ctx     context.Context
+	profile string
+}
 
 // Start is one Chromium for a whole test, ended with it. Without a Chromium the
 // test is skipped, in CI it fails.
@@ -47,7 +50,7 @@ func Start(t *testing.T, o Options) *Browser {
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("start %s: %v", path, err)
 	}
-	return &Browser{ctx}
+	return &Browser{ctx, profile}
 }
 
 // flags are our own: chromedp's default ones turn site isolation off, and with
@@ -80,10 +83,10 @@ func find(t *testing.T) string {
 
 func write(t *testing.T, name string, content []byte) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(name, content, 0o644); err != nil {
+	if err := os.WriteFile(name, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

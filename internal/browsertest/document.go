@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -39,7 +40,7 @@ func evaluate(d document, expression string) (out string, err error) {
 		}
 		return p.WithAwaitPromise(true)
 	}
-	err = chromedp.Run(w.session, chromedp.Evaluate("(async () => String(await ("+expression+")))()", &out, where))
+	err = chromedp.Evaluate("(async () => String(await ("+expression+")))()", &out, where).Do(w.session)
 	return out, err
 }
 
@@ -63,27 +64,29 @@ func wait(p Tab, d document, expression string) {
 			return
 		}
 	}
-	said, _ := evaluate(p, everything)
-	p.Fatalf("waited in vain for %s (%v)\nthe page says: %s", expression, err, said)
+	said, _ := evaluate(d, everything)
+	p.Fatalf("waited in vain for %s (%v)\nit says: %s", expression, err, said)
 }
 
-// everything a page says, with its custom elements' attributes and insides.
-const everything = `[document.body, ...document.querySelectorAll("*")].filter((e) => e === document.body || e.shadowRoot)
+// everything a document says, with its custom elements' attributes and insides.
+const everything = `[...document.querySelectorAll("*")].filter((e) => e === document.body || e.shadowRoot)
 	.map((e) => e.shadowRoot ? [e.localName, ...[...e.attributes].map((a) => a.name + "=" + a.value), e.shadowRoot.textContent].join(" ") : e.innerText)
 	.join("\n")`
 
+// click looks where the element is in its document, then where that is: what
+// scrolls into view may move both.
 func click(p Tab, d document, expression string) {
 	p.Helper()
-	left, top, err := d.origin()
-	if err != nil {
-		p.Fatal(err)
-	}
 	var x, y float64
 	at := text(p, d, "("+middle+")("+expression+")")
 	if _, err := fmt.Sscan(at, &x, &y); err != nil {
 		p.Fatalf("where is %s? %s", expression, at)
 	}
-	p.Run(chromedp.MouseClickXY(left+x, top+y))
+	left, top, err := d.origin()
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.Run(page.BringToFront(), chromedp.MouseClickXY(left+x, top+y))
 }
 
 const middle = `(e) => {

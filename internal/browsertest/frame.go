@@ -9,7 +9,6 @@ import (
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
-	"github.com/chromedp/chromedp"
 )
 
 // Frame is the document in a frame of the page. It is looked up anew at every
@@ -56,37 +55,57 @@ func (f Frame) Peek(expression string) string {
 // world of a frame is apart from its scripts': the one kind of world that can be
 // had in either process without listening for its birth.
 func (f Frame) world() (world, error) {
-	session, id, err := f.find()
+	at, err := f.find()
 	if err != nil {
 		return world{}, err
 	}
-	w := world{session: session}
-	err = chromedp.Run(session, chromedp.ActionFunc(func(ctx context.Context) (err error) {
-		w.id, err = page.CreateIsolatedWorld(id).WithWorldName("browsertest").Do(ctx)
-		return err
-	}))
-	return w, err
+	own, err := page.CreateIsolatedWorld(at.id).WithWorldName("browsertest").Do(at.session)
+	return world{at.session, own}, err
 }
 
-// find the frame, and the session in which the protocol speaks of it.
-func (f Frame) find() (context.Context, cdp.FrameID, error) {
-	tree, err := f.tab.tree()
-	if err != nil {
-		return nil, "", err
+// place is a frame, the session in which the protocol speaks of it, and the
+// frame that this session is of: none for the page's.
+type place struct {
+	session context.Context
+	id      cdp.FrameID
+	root    target.ID
+}
+
+// find the frame, in the page's process or in that of another frame.
+func (f Frame) find() (place, error) {
+	if id, err := f.inside(f.tab.page()); id != "" || err != nil {
+		return place{f.tab.page(), id, ""}, err
 	}
-	if id, ok := f.within(tree); ok {
-		return f.tab.ctx, id, nil
-	}
-	targets, err := target.GetTargets().Do(f.tab.protocol())
+	targets, err := target.GetTargets().Do(f.tab.browser())
 	if err != nil {
-		return nil, "", err
+		return place{}, err
 	}
 	for _, t := range targets {
-		if t.Type == "iframe" && t.BrowserContextID == f.tab.own && strings.HasPrefix(t.URL, f.address) {
-			return f.tab.session(t.TargetID), cdp.FrameID(t.TargetID), nil
+		if t.Type != "iframe" || t.BrowserContextID != f.tab.own {
+			continue
+		}
+		session, err := f.tab.attached(t.TargetID)
+		if err != nil {
+			continue // it went away; the frame may be in another
+		}
+		if strings.HasPrefix(t.URL, f.address) {
+			return place{session, cdp.FrameID(t.TargetID), t.TargetID}, nil
+		}
+		if id, err := f.inside(session); id != "" && err == nil {
+			return place{session, id, t.TargetID}, nil
 		}
 	}
-	return nil, "", fmt.Errorf("no frame at %s", f.address)
+	return place{}, fmt.Errorf("no frame at %s", f.address)
+}
+
+// inside is the frame's id if it is below the document of a session.
+func (f Frame) inside(session context.Context) (cdp.FrameID, error) {
+	tree, err := page.GetFrameTree().Do(session)
+	if err != nil {
+		return "", err
+	}
+	id, _ := f.within(tree)
+	return id, nil
 }
 
 func (f Frame) within(tree *page.FrameTree) (cdp.FrameID, bool) {
@@ -101,30 +120,46 @@ func (f Frame) within(tree *page.FrameTree) (cdp.FrameID, bool) {
 	return "", false
 }
 
-// session is kept for as long as the tab: ending one would close the frame.
-func (p Tab) session(id target.ID) context.Context {
-	if _, ok := p.sessions[id]; !ok {
-		p.sessions[id], _ = chromedp.NewContext(p.ctx, chromedp.WithTargetID(id))
+// attached is kept for as long as the tab.
+func (p Tab) attached(id target.ID) (context.Context, error) {
+	if known, ok := p.sessions[id]; ok {
+		return known, nil
 	}
-	return p.sessions[id]
+	s, err := attach(p.ctx, p.profile, id)
+	if err != nil {
+		return nil, err
+	}
+	p.Cleanup(func() { _ = s.conn.CloseNow() })
+	p.sessions[id] = cdp.WithExecutor(p.ctx, s)
+	return p.sessions[id], nil
 }
 
 // origin is where in the page the frame's content begins.
 func (f Frame) origin() (x, y float64, err error) {
-	_, id, err := f.find()
+	at, err := f.find()
 	if err != nil {
 		return 0, 0, err
 	}
-	err = chromedp.Run(f.tab.ctx, chromedp.ActionFunc(func(ctx context.Context) error {
-		owner, _, err := dom.GetFrameOwner(id).Do(ctx)
-		if err != nil {
-			return err
-		}
-		box, err := dom.GetBoxModel().WithBackendNodeID(owner).Do(ctx)
-		if err == nil {
-			x, y = box.Content[0], box.Content[1]
-		}
-		return err
-	}))
-	return x, y, err
+	if at.root == "" {
+		return content(at.session, at.id)
+	}
+	left, top, err := content(f.tab.page(), cdp.FrameID(at.root))
+	if err != nil || at.id == cdp.FrameID(at.root) {
+		return left, top, err
+	}
+	x, y, err = content(at.session, at.id)
+	return left + x, top + y, err
+}
+
+// content is where a frame's content begins in the document that holds it.
+func content(session context.Context, id cdp.FrameID) (x, y float64, err error) {
+	owner, _, err := dom.GetFrameOwner(id).Do(session)
+	if err != nil {
+		return 0, 0, err
+	}
+	box, err := dom.GetBoxModel().WithBackendNodeID(owner).Do(session)
+	if err != nil {
+		return 0, 0, err
+	}
+	return box.Content[0], box.Content[1], nil
 }

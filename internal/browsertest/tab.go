@@ -10,7 +10,6 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/storage"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
@@ -21,11 +20,12 @@ import (
 type Tab struct {
 	*testing.T
 	ctx      context.Context
+	profile  string
 	own      cdp.BrowserContextID
 	sessions map[target.ID]context.Context // of frames in processes of their own
 }
 
-// NewTab opens an empty page, closed with the test.
+// NewTab opens an empty page in a window of 1280 × 800, closed with the test.
 func (b *Browser) NewTab(t *testing.T) Tab {
 	t.Helper()
 	// chromedp.WithNewBrowserContext asks for no window, and without a window
@@ -35,7 +35,8 @@ func (b *Browser) NewTab(t *testing.T) Tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := target.CreateTarget("about:blank").WithBrowserContextID(own).WithNewWindow(true).Do(protocol)
+	t.Cleanup(func() { _ = target.DisposeBrowserContext(own).Do(protocol) }) // and with it its connections
+	id, err := target.CreateTarget("about:blank").WithBrowserContextID(own).WithNewWindow(true).WithWidth(1280).WithHeight(800).Do(protocol)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,10 @@ func (b *Browser) NewTab(t *testing.T) Tab {
 	t.Cleanup(closeTab)
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	t.Cleanup(cancel)
-	return Tab{t, ctx, own, map[target.ID]context.Context{}}
+	if err := chromedp.Run(ctx); err != nil { // attaches
+		t.Fatal(err)
+	}
+	return Tab{t, ctx, b.profile, own, map[target.ID]context.Context{}}
 }
 
 // For is the same tab, reporting to a subtest.
@@ -51,6 +55,9 @@ func (p Tab) For(t *testing.T) Tab {
 	p.T = t
 	return p
 }
+
+// Err is why the tab answers no more: its minute is over.
+func (p Tab) Err() error { return p.ctx.Err() }
 
 // Run does what this package has no word for.
 func (p Tab) Run(actions ...chromedp.Action) {
@@ -100,7 +107,7 @@ func (p Tab) Type(keys string) {
 // partitions too.
 func (p Tab) Cookies() []*network.Cookie {
 	p.Helper()
-	all, err := storage.GetCookies().WithBrowserContextID(p.own).Do(p.protocol())
+	all, err := storage.GetCookies().WithBrowserContextID(p.own).Do(p.browser())
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -131,21 +138,16 @@ func (p Tab) Screenshot(name string) {
 	write(p.T, filepath.Join(dir, name+".png"), image)
 }
 
-// protocol is for the commands that are the browser's, not a page's.
-func (p Tab) protocol() context.Context {
+// browser is for the commands that are no page's.
+func (p Tab) browser() context.Context {
 	return cdp.WithExecutor(p.ctx, chromedp.FromContext(p.ctx).Browser)
 }
 
+func (p Tab) page() context.Context {
+	return cdp.WithExecutor(p.ctx, chromedp.FromContext(p.ctx).Target)
+}
+
 // world of a page is its own: its scripts' variables are seen.
-func (p Tab) world() (world, error) { return world{session: p.ctx}, nil }
+func (p Tab) world() (world, error) { return world{session: p.page()}, nil }
 
 func (p Tab) origin() (x, y float64, err error) { return 0, 0, nil }
-
-// tree is the page and those frames that live in its process.
-func (p Tab) tree() (tree *page.FrameTree, err error) {
-	err = chromedp.Run(p.ctx, chromedp.ActionFunc(func(ctx context.Context) (err error) {
-		tree, err = page.GetFrameTree().Do(ctx)
-		return err
-	}))
-	return tree, err
-}

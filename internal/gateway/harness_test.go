@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +18,13 @@ import (
 	"matterpass/internal/login"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if upstream := os.Getenv(asChild); upstream != "" {
+		serveChild(upstream)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const erp = "https://erp.test"
 

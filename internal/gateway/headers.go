@@ -51,6 +51,7 @@ func (x *exchange) adjust(res *http.Response) error {
 	x.makePublic(h)
 	if x.on.class == signOut && res.StatusCode/100 == 2 {
 		cookie.SignOut(h)
+		x.EndSession(x.sent.token)
 	}
 	res.Body = &impatient{ReadCloser: res.Body, limit: x.Stall, res: res}
 	return nil

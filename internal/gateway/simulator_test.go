@@ -25,16 +25,16 @@ import (
 const siteURL = "https://chat.erp.test"
 
 // startSimulator puts a gateway in front of a small Mattermost.
-func startSimulator(t *testing.T) (*rig, *simulator.Server) {
+func startSimulator(t *testing.T, change ...func(*gateway.Options)) (*rig, *simulator.Server) {
 	t.Helper()
 	mattermost := simulator.New(simulator.Options{Demo: true, SiteURL: siteURL})
 	t.Cleanup(mattermost.Close)
 	backend := httptest.NewServer(mattermost)
 	t.Cleanup(backend.Close)
-	return startBefore(t, backend, func(o *gateway.Options) {
+	return startBefore(t, backend, append(change, func(o *gateway.Options) {
 		o.SiteURL = func() string { return siteURL }
 		o.Login = atMattermost(backend)
-	}), mattermost
+	})...), mattermost
 }
 
 // atMattermost signs in by asking the backend, without limits.

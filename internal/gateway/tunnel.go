@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"matterpass/internal/middleware"
@@ -79,7 +80,7 @@ func (x *exchange) open(ctx context.Context, t *tunnel) error {
 	if !release() {
 		return whyEnded(ctx, net.ErrClosed)
 	}
-	t.token = sessionToken(out)
+	t.token = strings.Clone(x.sent.token) // a piece of the header would keep the whole
 	kept, err = x.join(t, conn, answer)
 	return err
 }
@@ -98,7 +99,7 @@ func (x *exchange) passOn(res *http.Response) error {
 		return upstream.ErrInvalid
 	}
 	dropHopByHop(res.Header)
-	if err := x.adjust(res); err != nil {
+	if err := x.receive(res); err != nil {
 		return err
 	}
 	defer res.Body.Close()
@@ -142,7 +143,7 @@ func (x *exchange) join(t *tunnel, conn net.Conn, answer *answer) (bool, error) 
 func (x *exchange) switching(res *http.Response) ([]byte, error) {
 	dropHopByHop(res.Header)
 	res.Header.Del("Content-Length")
-	if err := x.adjust(res); err != nil {
+	if err := x.receive(res); err != nil {
 		return nil, err
 	}
 	h := x.w.Header().Clone()

@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"matterpass/internal/cookie"
 	"matterpass/internal/upstream"
 )
 
@@ -59,20 +58,6 @@ func copyHeader(to, from http.Header) {
 	for name, values := range from {
 		to[name] = append(to[name], values...)
 	}
-}
-
-// sessionToken is the token by which Mattermost knows who asks: the cookie wins,
-// even an empty one (docs/mattermost.md C1, C2). It shares no memory with r, of
-// whose header a piece would keep the whole.
-func sessionToken(r *http.Request) string {
-	if len(r.CookiesNamed(cookie.Token)) > 0 {
-		return strings.Clone(cookie.TokenOf(r))
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, "bearer") || strings.EqualFold(scheme, "token") {
-		return strings.Clone(token)
-	}
-	return ""
 }
 
 // dial connects to Mattermost by the rules of the transport that carries the

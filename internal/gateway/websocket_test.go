@@ -214,6 +214,7 @@ func TestATunnelDiesWithEitherSide(t *testing.T) {
 			t.Error("the tunnel outlived the backend")
 		}
 	}
+	_ = conn.CloseNow()
 	<-ended
 }
 

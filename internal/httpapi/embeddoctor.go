@@ -70,7 +70,7 @@ func (a *API) doctorFile(name string) handler {
 type doctorReport struct {
 	Time       string        `json:"time"` // RFC 3339, UTC, with milliseconds
 	Host       string        `json:"host"`
-	Scheme     string        `json:"scheme"` // as decided, section 5 of the cookie policy
+	Scheme     string        `json:"scheme"` // by which the cookies are shaped
 	Production bool          `json:"production"`
 	Gateway    bool          `json:"gateway"`
 	Chat       string        `json:"chat"` // what the iframe loads

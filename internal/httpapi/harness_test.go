@@ -27,6 +27,7 @@ import (
 	"matterpass/internal/middleware"
 	"matterpass/internal/provision"
 	"matterpass/internal/simulator"
+	"matterpass/web"
 )
 
 const (
@@ -98,6 +99,7 @@ func newHouse(t *testing.T, change ...func(*house, *httpapi.Options, *login.Opti
 		Widget: fstest.MapFS{
 			"matterpass.js": {Data: []byte("export {}")}, "matterpass.d.ts": {Data: []byte("export {}")},
 		},
+		Doctor:      web.Doctor(),
 		BodyTimeout: 300 * time.Millisecond,
 	}
 	for _, c := range change {
@@ -155,7 +157,7 @@ func document(t *testing.T) routers.Router {
 		t.Fatal(err)
 	}
 	doc.Servers = nil
-	for _, media := range []string{"text/javascript", "text/plain"} {
+	for _, media := range []string{"text/css", "text/html", "text/javascript", "text/plain"} {
 		openapi3filter.RegisterBodyDecoder(media, openapi3filter.FileBodyDecoder)
 	}
 	router, err := gorillamux.NewRouter(doc)

@@ -50,6 +50,11 @@ func (g *gate) enter(ctx context.Context, patience time.Duration) (leave func(),
 	}
 }
 
+// full reports that whoever comes now is turned away.
+func (g *gate) full() bool {
+	return len(g.slots) == cap(g.slots) && g.waiting.Load() >= g.queue
+}
+
 // errLeftQueue: the client left before Mattermost was asked.
 var errLeftQueue = errors.New("left while waiting")
 

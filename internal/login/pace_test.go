@@ -66,6 +66,27 @@ func TestSignInsArePacedQueuedAndShed(t *testing.T) {
 	})
 }
 
+func TestBeingTurnedAwaySpendsNoTry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var most atomic.Int64
+		spent := 0
+		service := newService(slow(&most), func(o *login.Options) {
+			o.Concurrency, o.Queue = 1, 1
+			o.Limiter = allow(func(string, string, netip.Addr) login.Decision { spent++; return login.Decision{OK: true} })
+		})
+		for i := range 2 {
+			go func() { _, _ = service.WithPassword(t.Context(), attempt(t, fmt.Sprintf("u%d@erp.test", i), "right")) }()
+			synctest.Wait()
+		}
+		_, err := service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "right"))
+		var busy *login.Busy
+		if !errors.As(err, &busy) || spent != 2 {
+			t.Errorf("got %v, %d tries spent", err, spent)
+		}
+		time.Sleep(3 * time.Second) // the others end
+	})
+}
+
 func TestPatienceInTheQueueEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var most atomic.Int64

@@ -93,6 +93,9 @@ func (s *Service) withPassword(ctx context.Context, a Attempt) (Session, error) 
 	}
 	device := s.Devices.open(a.Device)
 	known := device.knows(account)
+	if s.gate.full() {
+		return Session{}, newBusy() // before a try is spent
+	}
 	decision := s.Limiter.Allow(account, bucketOf(device, known), a.Client.Addr)
 	if !decision.OK {
 		return Session{}, &Limited{decision}

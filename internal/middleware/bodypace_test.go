@@ -131,3 +131,28 @@ func TestWhatMayEndElsewhereEndsTheConnection(t *testing.T) {
 		}
 	}
 }
+
+func TestOneSlowStreamDoesNotEndTheOthersOfHTTP2(t *testing.T) {
+	s := httptest.NewUnstartedServer(BodyPace(BodyPaceOptions{Grace: 50 * time.Millisecond})(reading))
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	body, feed := io.Pipe()
+	defer feed.Close()
+	resp, err := s.Client().Post(s.URL, "text/plain", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.ProtoMajor != 2 || resp.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("%s %s", resp.Proto, resp.Status)
+	}
+	next, err := s.Client().Post(s.URL, "text/plain", strings.NewReader("quick"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Body.Close()
+	if next.StatusCode != http.StatusOK {
+		t.Errorf("another stream: %s", next.Status)
+	}
+}

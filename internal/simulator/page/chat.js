@@ -97,6 +97,7 @@ async function open(channel) {
   document.title = `${titleOf(channel)} - ${state.team.display_name}`;
   $('#channel-title').textContent = titleOf(channel);
   $('#purpose').textContent = channel.purpose;
+  $('#composer textarea').placeholder = `Write to ${titleOf(channel)}`;
   paintChannels();
   const list = await ask('GET', `/channels/${channel.id}/posts`);
   const posts = list.order.map((id) => list.posts[id]).reverse();

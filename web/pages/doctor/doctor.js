@@ -88,6 +88,14 @@ function pagesAround(asked) {
   return { framed, embedder: ancestors.find((one) => one !== location.origin) ?? ancestors[0] ?? null, ancestors };
 }
 
+// The browser speaks of the nearest page only, the server of the one that is not
+// ours: one that is of another site makes cookies cross sites.
+function siteOf(framed, nearest, embedder) {
+  const sites = [framed && nearest, embedder].filter(Boolean);
+  if (sites.includes("cross-site")) return "cross-site";
+  return sites[0] ?? (framed ? null : "none");
+}
+
 function permissions() {
   const policy = document.permissionsPolicy ?? document.featurePolicy;
   const allowed = (name) => (policy?.features().includes(name) ? policy.allowsFeature(name) : null);
@@ -115,6 +123,7 @@ function hasLocalStorage() {
 
 function hasDatabase() {
   return new Promise((done) => {
+    setTimeout(done, PATIENCE, null);
     try {
       const request = indexedDB.open("matterpass-doctor");
       request.onerror = () => done(false);
@@ -138,14 +147,14 @@ async function examine(asked) {
   const signedIn = askSession();
   const [health, probes, { server, skew }, session, socket, kept, config] = await Promise.all([
     ask("/api/mattermost/health").then(healthOf), askProbes(), askServer(around.embedder === "null" ? null : around.embedder), signedIn,
-    askSocket(signedIn), storage(), ask("/api/v4/config/client?format=old"),
+    askSocket(signedIn).catch(() => "refused"), storage(), ask("/api/v4/config/client?format=old"),
   ]);
   return {
     page: { origin, scheme: protocol.slice(0, -1), host, loopback: isLoopback(hostname) },
     ...around,
     opaque: self.origin === "null",
     navigation: { site: site || null, dest: dest || null },
-    site: (around.framed && site) || server?.embedder?.site || site || null,
+    site: siteOf(around.framed, site, server?.embedder?.site),
     health, server, skew, probes, session, socket,
     readable: document.cookie.includes("MMUSERID="),
     frame: await askFrame(server?.chat, around.ancestors),
@@ -249,7 +258,7 @@ async function run() {
   $("copy").disabled = $("again").disabled = true;
   show(await examine(asked));
   $("verdict").ariaBusy = "false";
-  $("advice").hidden = $("raw").hidden = false;
+  $("advice").hidden = $("buttons").hidden = $("raw").hidden = false;
   $("copy").disabled = $("again").disabled = false;
 }
 

@@ -173,7 +173,7 @@ const RUNGS = [
     code: "MP-9A", severity: "warn",
     when: (f) => f.framed && missing(f).length > 0,
     sentence: (f) => `Chat works here, but the iframe does not pass on: ${missing(f).join(", ")}.`,
-    setting: (f) => `iframe: add ${missing(f).join("; ")} to its allow attribute`,
+    setting: `iframe: allow="${DELEGATED.join("; ")}"`,
   },
   {
     code: "MP-0C", severity: "fine",
