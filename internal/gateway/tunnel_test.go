@@ -353,6 +353,21 @@ func TestARefusalThatBreaksOffIsVisiblyCut(t *testing.T) {
 	}
 }
 
+func TestARefusalThatStallsIsBrokenOff(t *testing.T) {
+	rig, _ := raw(t, func(conn net.Conn, _ *bufio.Reader) {
+		_, _ = io.WriteString(conn, "HTTP/1.1 403 Forbidden\r\nContent-Length: 10\r\n\r\nno")
+		_, _ = conn.Read(make([]byte, 1))
+	}, func(o *gateway.Options) { o.Stall = 100 * time.Millisecond })
+	res, err := rig.client.Do(rig.socketRequest())
+	if err != nil {
+		return
+	}
+	defer res.Body.Close()
+	if got, err := io.ReadAll(res.Body); err == nil {
+		t.Errorf("%q looks like all", got)
+	}
+}
+
 func TestAMattermostThatDoesNotAnswerAHandshakeIsLate(t *testing.T) {
 	rig, _ := raw(t, func(conn net.Conn, _ *bufio.Reader) { _, _ = conn.Read(make([]byte, 1)) },
 		func(o *gateway.Options) { o.Stall = 50 * time.Millisecond })
