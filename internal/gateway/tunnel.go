@@ -80,6 +80,9 @@ func (x *exchange) open(ctx context.Context, t *tunnel) error {
 	if !release() {
 		return whyEnded(ctx, net.ErrClosed)
 	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
 	t.token = strings.Clone(x.sent.token) // a piece of the header would keep the whole
 	kept, err = x.join(t, conn, answer)
 	return err
@@ -93,7 +96,8 @@ func whyEnded(ctx context.Context, err error) error {
 	return err
 }
 
-// passOn answers what Mattermost answered in place of 101.
+// passOn answers what Mattermost answered in place of 101. It leaves the body open:
+// closing would read it to the end, and the connection is closed anyway.
 func (x *exchange) passOn(res *http.Response) error {
 	if res.StatusCode < http.StatusOK {
 		return upstream.ErrInvalid
@@ -102,7 +106,6 @@ func (x *exchange) passOn(res *http.Response) error {
 	if err := x.receive(res); err != nil {
 		return err
 	}
-	defer res.Body.Close()
 	copyHeader(x.w.Header(), res.Header)
 	x.w.WriteHeader(res.StatusCode)
 	buffer := x.buffers.Get()

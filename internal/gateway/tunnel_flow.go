@@ -41,7 +41,8 @@ func (c cause) String() string {
 
 // tunnel is one WebSocket: two connections and a flow in each direction. While
 // nothing is said it holds no buffer and, where its connections can be polled, no
-// goroutine.
+// goroutine. A side that vanished is noticed by TCP's keep-alive, which net sets on
+// both.
 type tunnel struct {
 	gateway *Gateway
 	network netip.Prefix // of the client
@@ -269,8 +270,8 @@ func (t *tunnel) quiet() time.Duration {
 
 // blocking is a source that a goroutine of its own waits for: TLS, whose records
 // are not the socket's bytes, and systems without a poller of ours. It waits with
-// a buffer of one byte, then takes what is there. That costs the goroutine's
-// stack; a TLS connection's own state is several times as much.
+// a buffer of one byte, then takes what is there. With the goroutine's stack and
+// TLS's own state such a connection costs some 10 KiB more than a polled one.
 type blocking struct {
 	net.Conn
 	first [1]byte

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -88,7 +89,7 @@ func secure(ctx context.Context, conn net.Conn, host string, transport *http.Tra
 	if config.ServerName == "" {
 		config.ServerName = host
 	}
-	ctx, cancel := context.WithTimeout(ctx, transport.TLSHandshakeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(transport.TLSHandshakeTimeout, 5*time.Second))
 	defer cancel()
 	over := tls.Client(conn, config)
 	if err := over.HandshakeContext(ctx); err != nil {
@@ -104,8 +105,8 @@ type answer struct {
 	reader *bufio.Reader
 }
 
-// shake sends a handshake and reads the answer's header by a deadline, which is
-// gone afterwards.
+// shake sends a handshake and reads the answer's header. The deadline stays: it is
+// for the body of a refusal, too.
 func shake(conn net.Conn, out *http.Request, deadline time.Time) (*answer, error) {
 	var request bytes.Buffer
 	if err := out.Write(&request); err != nil {
@@ -127,5 +128,5 @@ func shake(conn net.Conn, out *http.Request, deadline time.Time) (*answer, error
 		return nil, err
 	}
 	header.N = math.MaxInt64
-	return &answer{res, reader}, conn.SetDeadline(time.Time{})
+	return &answer{res, reader}, nil
 }

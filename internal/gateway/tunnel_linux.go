@@ -45,7 +45,7 @@ func (p *poller) run() {
 	for {
 		n := 0
 		err := p.raw.Read(func(fd uintptr) bool {
-			n, _ = syscall.EpollWait(int(fd), events, 0) // EINTR is nothing, and asked again
+			n = ready(int(fd), events)
 			return n > 0
 		})
 		if err != nil {
@@ -55,6 +55,15 @@ func (p *poller) run() {
 			if s := p.find(event.Fd); s != nil {
 				go s.turn()
 			}
+		}
+	}
+}
+
+func ready(epfd int, events []syscall.EpollEvent) int {
+	for {
+		n, err := syscall.EpollWait(epfd, events, 0)
+		if err != syscall.EINTR {
+			return n
 		}
 	}
 }

@@ -49,6 +49,7 @@ type Options struct {
 type Server struct {
 	Options
 	public, admin         *http.Server
+	unused                *unused
 	listener, adminListen net.Listener
 }
 
@@ -57,7 +58,11 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	if o.Grace == 0 {
 		o.Grace = 20 * time.Second
 	}
-	s := &Server{Options: o, public: newHTTP(o, o.Handler), admin: newHTTP(o, o.Admin)}
+	s := &Server{
+		Options: o, public: newHTTP(o, o.Handler), admin: newHTTP(o, o.Admin),
+		unused: &unused{conns: map[net.Conn]struct{}{}},
+	}
+	s.public.ConnState = s.unused.watch
 	var err error
 	if s.listener = o.Listener; s.listener == nil {
 		if s.listener, err = listen(ctx, o.Addr); err != nil {
@@ -143,6 +148,7 @@ func (s *Server) shutdown(now context.Context) error {
 	defer cancel()
 	var drained errgroup.Group
 	drained.Go(func() error { return closeWithin(grace, s.public) })
+	s.unused.close()
 	if s.Drain != nil {
 		drained.Go(func() error { s.Drain(grace); return nil })
 	}

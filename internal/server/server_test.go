@@ -116,6 +116,24 @@ func TestRequestsUnderWayFinishWhileTheServerStops(t *testing.T) {
 	}
 }
 
+func TestUnusedConnectionsDoNotHoldTheStop(t *testing.T) {
+	r := run(t, server.Options{Handler: http.NotFoundHandler()})
+	conn, err := net.Dial("tcp", r.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	get(t, "http://"+r.Addr().String()) // by now the other one is accepted, too
+	start := time.Now()
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("a connection on which nothing was asked held the stop for %s", took)
+	}
+}
+
 func TestNewRequestsAreServedDuringTheDrainDelay(t *testing.T) {
 	stopping := make(chan struct{})
 	r := run(t, server.Options{
