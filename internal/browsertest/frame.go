@@ -88,10 +88,13 @@ func (f Frame) find() (place, error) {
 		if err != nil {
 			continue // it went away; the frame may be in another
 		}
-		if strings.HasPrefix(t.URL, f.address) {
+		id, err := f.inside(session)
+		switch {
+		case err != nil:
+			delete(f.tab.sessions, t.TargetID) // of a document that is no more
+		case strings.HasPrefix(t.URL, f.address):
 			return place{session, cdp.FrameID(t.TargetID), t.TargetID}, nil
-		}
-		if id, err := f.inside(session); id != "" && err == nil {
+		case id != "":
 			return place{session, id, t.TargetID}, nil
 		}
 	}

@@ -41,7 +41,7 @@ export function chat({ path, label, loaded, moved, left, denied }) {
     const verdict = judge(at.pathname, at.search);
     if (verdict === "left" || verdict === "denied" || (verdict === "root" && fresh && ready)) {
       clearInterval(timer);
-      told[verdict === "denied" ? "denied" : "left"]();
+      told[verdict === "denied" ? "denied" : "left"](new URLSearchParams(at.search).get("redirect_to"));
     } else if (verdict === "page" && at.pathname !== last) {
       last = at.pathname;
       if (ready) moved(last);

@@ -230,7 +230,10 @@ async function open(session, signal) {
       target = path;
       tell("navigate", { path });
     },
-    left: heal,
+    left(path) {
+      target = pathOf(path ?? "", config.team) ?? target;
+      heal();
+    },
     denied: () => (leave(), fail(problem(403, { code: "not_provisioned" }), 1)),
   });
   if (sameOrigin) {
