@@ -4,7 +4,7 @@
 import { codeForm, deck, failure, language, make, progress, words } from "./cards.js";
 import { calm, chat, pathOf } from "./frame.js";
 import { converse } from "./protocol.js";
-import { PATIENCE, TRIES, alone, backoff, caller, enter, problem, retriable, sleep } from "./session.js";
+import { PATIENCE, PAUSE, TRIES, alone, backoff, caller, enter, problem, retriable, sleep } from "./session.js";
 import { foreign, lasting, ofTab, own, wipe } from "./storage.js";
 import { follow } from "./unread.js";
 
@@ -243,13 +243,18 @@ async function open(session, signal) {
 
 // heal signs in again after the session has ended under an open chat. What a
 // person ended on purpose is not undone, and what ends again and again is said.
-function heal() {
+async function heal() {
   leave();
+  const { signal } = (turn = new AbortController());
+  state("checking", ...progress(say.states.renewing));
+  await sleep(PAUSE); // the word that it was on purpose may come after the login page
+  if (signal.aborted) return;
   if (!hosted || ofTab.get(LEFT) !== undefined) return signedOut();
   const now = Date.now();
   while (heals.length && now - heals[0] > HEALS.within) heals.shift();
   if (heals.push(now) > HEALS.most) return expired();
-  return start(1, { quiet: true }).then(() => document.documentElement.dataset.state === "error" && tell("expired"));
+  await start(1, { quiet: true });
+  if (document.documentElement.dataset.state === "error") tell("expired");
 }
 
 function expired() {
@@ -273,7 +278,7 @@ async function signOut({ everywhere }) {
 // The web app says so in localStorage when a person logs out, in whatever
 // window of this origin (docs/webapp.md F6).
 addEventListener("storage", ({ key, newValue }) => {
-  if (key !== "__logout__" || !newValue || !frame) return;
+  if (key !== "__logout__" || !newValue || !turn) return;
   ofTab.set(LEFT, me());
   tell("signout");
   signedOut();
