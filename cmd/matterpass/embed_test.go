@@ -32,7 +32,7 @@ type seat struct {
 // and the chat on one site and on two, third-party cookies blocked
 // (docs/webapp.md C9).
 func TestEmbedded(t *testing.T) {
-	chromium := browsertest.Start(t, browsertest.Options{})
+	whole, chromium := t, browsertest.Start(t, browsertest.Options{})
 	sites := map[string]site{
 		"one site":  {"localhost:0", "localhost:0", "auto"},
 		"two sites": {"erp.localhost:0", "chat.localhost:0", "always"},
@@ -49,21 +49,22 @@ func TestEmbedded(t *testing.T) {
 	}
 	for where, at := range sites {
 		for name, promise := range promises {
-			t.Run(where+": "+name, func(t *testing.T) { promise(at.sit(t, chromium)) })
+			t.Run(where+": "+name, func(t *testing.T) { promise(at.sit(t, whole, chromium)) })
 		}
 	}
 	two := sites["two sites"]
-	t.Run("a session that ends again and again is said", func(t *testing.T) { givesUpRenewing(two.sit(t, chromium)) })
-	t.Run("without a team, a card says so", func(t *testing.T) { saysNoTeam(two.sit(t, chromium)) })
-	t.Run("in a tab of its own the shell works, too", func(t *testing.T) { standsAlone(two.sit(t, chromium)) })
+	t.Run("a session that ends again and again is said", func(t *testing.T) { givesUpRenewing(two.sit(t, whole, chromium)) })
+	t.Run("without a team, a card says so", func(t *testing.T) { saysNoTeam(two.sit(t, whole, chromium)) })
+	t.Run("in a tab of its own the shell works, too", func(t *testing.T) { standsAlone(two.sit(t, whole, chromium)) })
 	t.Run("where cookies are blocked, Storage Access is one click", func(t *testing.T) {
 		t.Setenv("COOKIE_PARTITIONED", "never")
-		climbsLadder(two.sit(t, chromium))
+		climbsLadder(two.sit(t, whole, chromium))
 	})
 }
 
 // sit starts a demo, and a tab that has not opened it yet.
-func (at site) sit(t *testing.T, b *browsertest.Browser) seat {
+// Its end, with WebSockets to be closed in their time, is the whole test's to await.
+func (at site) sit(t, whole *testing.T, b *browsertest.Browser) seat {
 	t.Helper()
 	t.Setenv("COOKIE_SECURE", at.cookies)
 	ctx, stop := context.WithCancel(context.Background())
@@ -74,10 +75,10 @@ func (at site) sit(t *testing.T, b *browsertest.Browser) seat {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- d.run(ctx) }()
-	t.Cleanup(func() {
-		stop()
+	t.Cleanup(stop)
+	whole.Cleanup(func() {
 		if err := <-ended; err != nil {
-			t.Errorf("%v\n%s", err, log)
+			whole.Errorf("%v\n%s", err, log)
 		}
 		d.close()
 	})
@@ -261,6 +262,9 @@ func givesUpRenewing(s seat) {
 	s.Wait(`told.at(-1) === "expired"`)
 	if got := s.card(); !strings.Contains(got, "Your chat session has ended.") || !strings.Contains(got, "Sign in to chat") {
 		s.Errorf("the card says %q", got)
+	}
+	if strings.Contains(s.card(), "undefined") {
+		s.Error("the card shows what is not there")
 	}
 	s.Screenshot("expired")
 	s.shell().Click(`document.querySelector("button")`)

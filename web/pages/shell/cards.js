@@ -83,11 +83,14 @@ export const language = (locale) => {
 
 export const words = (locale) => LANGUAGES[language(locale)];
 
+const ADVISED = ["cookies_blocked", "session_expired"]; // by their sentence or button
+
 // message says what happened and what to do; last: no further try is offered.
-export const message = (problem, last, say = ENGLISH) => ({
-  text: Object.hasOwn(say.codes, problem.code) ? say.codes[problem.code] : say.other,
-  advice: retriable(problem) && !last ? say.soon : say.help,
-});
+export function message({ code, status }, last, say = ENGLISH) {
+  const text = Object.hasOwn(say.codes, code) ? say.codes[code] : say.other;
+  if (ADVISED.includes(code)) return { text, advice: "" };
+  return { text, advice: retriable({ status }) && !last ? say.soon : say.help };
+}
 
 export const make = (tag, properties, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
@@ -100,7 +103,7 @@ export function deck(place) {
   return (state, ...content) => {
     const held = place.contains(document.activeElement);
     document.documentElement.dataset.state = state;
-    place.replaceChildren(...content);
+    place.replaceChildren(...content.filter(Boolean));
     if (held) place.focus();
   };
 }
