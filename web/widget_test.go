@@ -310,7 +310,7 @@ func keepsFocus(t tab, chat *fakeChat) {
 	state(t, "ready")
 	t.Wait("lost === 1 && document.activeElement === field")
 	t.Frame(chat.url).Wait("!document.hasFocus()") // the frame's process has heard of it, too
-	t.Run(chromedp.MouseClickXY(300, 200)) // the person goes there
+	t.Run(chromedp.MouseClickXY(300, 200))         // the person goes there
 	t.Wait("lost === 2 && document.activeElement === chat")
 }
 
