@@ -65,26 +65,43 @@ func TestDrainingSaysGoodbyeOneAfterTheOther(t *testing.T) {
 }
 
 // TestNoCloseFrameInsideAFrame: a browser in the middle of a message would take
-// ours for a part of it.
+// ours for a part of it. It is told after the message, or not at all.
 func TestNoCloseFrameInsideAFrame(t *testing.T) {
-	const half = "\x82\x7e\x01\x00half of it"
-	rig, ended := raw(t, accept(func(conn net.Conn, r *bufio.Reader) {
-		_, _ = io.WriteString(conn, half)
-		_, _ = io.Copy(io.Discard, r)
-	}))
-	conn := shakeHands(t, rig.host, "t")
-	got := make([]byte, len(half))
-	if _, err := io.ReadFull(conn, got); err != nil {
-		t.Fatal(err)
-	}
-	if err := rig.Drain(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if more, err := io.ReadAll(conn); string(got) != half || len(more) != 0 {
-		t.Errorf("%q, then %q, %v", got, more, err)
-	}
-	if why := <-ended; why != "draining" {
-		t.Errorf("it ended because %s", why)
+	const half, other = "\x82\x0ehalf of", " it all"
+	for name, tt := range map[string]struct{ said, want string }{
+		"the frame goes on":  {other, half + other + "\x88\x02\x03\xf4"},
+		"it does not":        {"", half},
+		"another one begins": {other + "\x82", half + other + "\x82"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			draining := make(chan struct{})
+			rig, ended := raw(t, accept(func(conn net.Conn, r *bufio.Reader) {
+				_, _ = io.WriteString(conn, half)
+				<-draining
+				_, _ = io.WriteString(conn, tt.said)
+				_, _ = io.Copy(io.Discard, r)
+			}))
+			conn := shakeHands(t, rig.host, "t")
+			got := make([]byte, len(half))
+			if _, err := io.ReadFull(conn, got); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			drained := make(chan error)
+			go func() { drained <- rig.Drain(ctx) }()
+			eventually(t, "draining", func() bool { return rig.send(rig.socketRequest()).StatusCode == http.StatusServiceUnavailable })
+			time.AfterFunc(50*time.Millisecond, func() { close(draining) }) // if it is sooner, nothing is tested and nothing fails
+			if more, err := io.ReadAll(conn); string(got)+string(more) != tt.want {
+				t.Errorf("%q, then %q, %v", got, more, err)
+			}
+			if err := <-drained; err != nil {
+				t.Error(err)
+			}
+			if why := <-ended; why != "draining" {
+				t.Errorf("it ended because %s", why)
+			}
+		})
 	}
 }
 

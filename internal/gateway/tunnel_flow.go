@@ -53,6 +53,7 @@ type tunnel struct {
 	flowing atomic.Int32 // of the two
 	moved   atomic.Int64 // when a byte last went by, since opened
 	why     atomic.Uint32
+	goodbye atomic.Uint32 // the status of a close frame that is due
 
 	// speaking guards what is written to the browser.
 	speaking sync.Mutex
@@ -108,6 +109,7 @@ func (t *tunnel) start(head, down, up []byte) {
 	t.flowing.Store(2)
 	err := t.write(t.down.to, head)
 	t.speaking.Unlock()
+	t.sayClose()
 	if err != nil {
 		t.blame(clientLeft, err)
 		t.cut()
@@ -162,6 +164,7 @@ func (f *flow) speak(p []byte) error {
 	if f == &f.up {
 		return f.write(f.to, p)
 	}
+	defer f.sayClose()
 	f.speaking.Lock()
 	defer f.speaking.Unlock()
 	if f.muted {
@@ -233,34 +236,31 @@ func (t *tunnel) cut() {
 	t.up.interrupt()
 }
 
-// end says goodbye to the browser where that is possible, and cuts the tunnel
-// after so long. Mattermost hears it from the browser.
+// end says goodbye to the browser, as soon as that can be said, and cuts the
+// tunnel after so long. Mattermost hears it from the browser.
 func (t *tunnel) end(why cause, status uint16, within time.Duration) {
 	t.blame(why, nil)
-	if !t.sayClose(status) {
-		t.cut()
-		return
-	}
+	t.goodbye.CompareAndSwap(0, uint32(status))
+	t.sayClose()
 	time.AfterFunc(within, t.cut)
 }
 
-// sayClose reports that the browser has been told to close, by us or before. It
-// cannot be in the middle of a frame, nor while it does not read.
-func (t *tunnel) sayClose(status uint16) bool {
-	if !t.speaking.TryLock() {
-		return false
+// sayClose says the goodbye that is due, once, and not into a frame. Who is
+// speaking asks again afterwards.
+func (t *tunnel) sayClose() {
+	status := t.goodbye.Load()
+	if status == 0 || !t.speaking.TryLock() {
+		return
 	}
 	defer t.speaking.Unlock()
-	if t.muted || t.frames.closed {
-		return true
-	}
-	if !t.frames.between() {
-		return false
+	if t.muted || t.frames.closed || !t.frames.between() {
+		return
 	}
 	t.muted = true
 	_ = t.down.to.SetWriteDeadline(time.Now().Add(closePatience))
-	_, err := t.down.to.Write(closeFrame(status))
-	return err == nil
+	if _, err := t.down.to.Write(closeFrame(uint16(status))); err != nil {
+		t.cut()
+	}
 }
 
 // quiet is how long no byte has gone by.
