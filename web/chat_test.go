@@ -62,6 +62,8 @@ func (f *fakeChat) allow(origin string) {
 		Shell: web.Shell(), ChatOrigin: f.url, ChatURL: f.url + "/erp/channels/town-square", Team: "erp", AllowedOrigins: []string{origin}, InsecureOrigins: true,
 	})
 	policy := cookie.Settings{Secure: cookie.Always}.Policy(true)
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.shell = cookie.Middleware(func(*http.Request) cookie.Policy { return policy })(api.Handler())
 }
 
@@ -113,7 +115,10 @@ func (f *fakeChat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case isAPI:
 		f.api(w, r, name)
 	case r.URL.Path == "/embed" || strings.HasPrefix(r.URL.Path, "/embed/"):
-		f.shell.ServeHTTP(w, r)
+		f.mu.Lock()
+		shell := f.shell
+		f.mu.Unlock()
+		shell.ServeHTTP(w, r)
 	case strings.HasPrefix(r.URL.Path, "/api/v4/"):
 		http.Error(w, "{}", http.StatusNotFound)
 	case r.URL.Path == "/widget/v1/matterpass.js":
