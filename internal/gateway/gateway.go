@@ -87,7 +87,8 @@ type Options struct {
 	TunnelEnded func(why string, lasted time.Duration)
 
 	// TunnelsMost is how many WebSockets there can be, 20 000, and
-	// TunnelsPerClient how many of one client (an IPv4 address, an IPv6 /64), 200.
+	// TunnelsPerClient how many of one client (an IPv4 address, an IPv6 /64, so
+	// perhaps a whole office), 2 000.
 	TunnelsMost, TunnelsPerClient int
 	// TunnelIdle is how long nothing may be said on a WebSocket, 5 min; Mattermost's
 	// web app says something every 30 s. It is kept to an eighth.
@@ -173,7 +174,7 @@ func (o *Options) setReports() {
 
 func (o *Options) setTunnels() {
 	o.TunnelsMost = cmp.Or(o.TunnelsMost, 20_000)
-	o.TunnelsPerClient = cmp.Or(o.TunnelsPerClient, 200)
+	o.TunnelsPerClient = cmp.Or(o.TunnelsPerClient, 2000)
 	o.TunnelIdle = cmp.Or(o.TunnelIdle, 5*time.Minute)
 	o.AliveEvery = cmp.Or(o.AliveEvery, 45*time.Second)
 }

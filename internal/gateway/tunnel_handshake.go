@@ -120,7 +120,7 @@ func shake(conn net.Conn, out *http.Request, deadline time.Time) (*answer, error
 	}
 	header := &io.LimitedReader{R: conn, N: answerHeaderMost}
 	reader := bufio.NewReader(header)
-	res, err := http.ReadResponse(reader, out)
+	res, err := http.ReadResponse(reader, out) //nolint:bodyclose // who passes the answer on closes the connection
 	if err != nil && header.N <= 0 {
 		return nil, fmt.Errorf("%w: a header of more than %d bytes", upstream.ErrInvalid, answerHeaderMost)
 	}

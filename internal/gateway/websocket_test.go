@@ -171,7 +171,7 @@ func TestDrainEndsTunnelsAndTakesNoMore(t *testing.T) {
 	if got := open.Load(); got != 5 {
 		t.Errorf("%d tunnels counted, want 5", got)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if err := rig.Drain(ctx); err != nil {
 		t.Errorf("Drain: %v", err)

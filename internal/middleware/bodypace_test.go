@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,8 +49,8 @@ func TestATricklingBodyIsCutWhoeverReadsIt(t *testing.T) {
 }
 
 func isTimedOut(err error) bool {
-	timeout, ok := err.(net.Error)
-	return ok && timeout.Timeout()
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 func TestABodyThatKeepsItsPaceIsNotCut(t *testing.T) {
