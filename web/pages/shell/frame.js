@@ -58,7 +58,10 @@ export function chat({ path, label, loaded, moved, left, denied }) {
   document.body.prepend(frame);
   return {
     label: (text) => (frame.title = text ?? "Chat"),
-    path: () => last,
+    path() { // between two looks it may have moved on
+      const at = whereIs(frame);
+      return at && judge(at.pathname, at.search) === "page" ? at.pathname : last;
+    },
     go: (to) => to !== last && frame.contentWindow.location.assign(to),
     close() {
       clearInterval(timer);

@@ -231,8 +231,8 @@ async function open(session, signal) {
       tell("navigate", { path });
     },
     left(path) {
-      target = pathOf(path ?? "", config.team) ?? target;
       heal();
+      target = pathOf(path ?? "", config.team) ?? target;
     },
     denied: () => (leave(), fail(problem(403, { code: "not_provisioned" }), 1)),
   });
@@ -244,6 +244,7 @@ async function open(session, signal) {
 // heal signs in again after the session has ended under an open chat. What a
 // person ended on purpose is not undone, and what ends again and again is said.
 async function heal() {
+  target = frame?.path() ?? target;
   leave();
   const { signal } = (turn = new AbortController());
   state("checking", ...progress(say.states.renewing));
