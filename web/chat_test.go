@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"matterpass/internal/cookie"
+	"matterpass/internal/httpapi"
 	"matterpass/web"
 )
 
@@ -25,7 +27,8 @@ type call struct {
 // fakeChat plays Matterpass for the widget: its answers can be scripted per
 // endpoint, what is not scripted works.
 type fakeChat struct {
-	url string
+	url   string
+	shell http.Handler // the program's own
 
 	mu       sync.Mutex
 	calls    []call
@@ -49,7 +52,19 @@ func newFakeChat(t *testing.T) *fakeChat {
 	t.Helper()
 	f := &fakeChat{script: map[string][]answer{}, cookies: "; Path=/; Secure; SameSite=None; Partitioned"}
 	f.url = serve(t, "chat.localhost", f)
+	f.allow("http://erp.localhost:1")
 	return f
+}
+
+// allow says which page may hold the shell.
+func (f *fakeChat) allow(origin string) {
+	api := httpapi.New(httpapi.Options{
+		Shell: web.Shell(), ChatOrigin: f.url, ChatURL: f.url + "/erp/channels/town-square", Team: "erp", AllowedOrigins: []string{origin}, InsecureOrigins: true,
+	})
+	policy := cookie.Settings{Secure: cookie.Always}.Policy(true)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.shell = cookie.Middleware(func(*http.Request) cookie.Policy { return policy })(api.Handler())
 }
 
 // serve listens on loopback under a name of its own: Chromium resolves
@@ -99,6 +114,13 @@ func (f *fakeChat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case isAPI:
 		f.api(w, r, name)
+	case r.URL.Path == "/embed" || strings.HasPrefix(r.URL.Path, "/embed/"):
+		f.mu.Lock()
+		shell := f.shell
+		f.mu.Unlock()
+		shell.ServeHTTP(w, r)
+	case strings.HasPrefix(r.URL.Path, "/api/v4/"):
+		http.Error(w, "{}", http.StatusNotFound)
 	case r.URL.Path == "/widget/v1/matterpass.js":
 		w.Header().Set("Access-Control-Allow-Origin", "*")
 		http.ServeFileFS(w, r, web.Widget(), "matterpass.js")
@@ -171,7 +193,10 @@ func (f *fakeChat) behave(w http.ResponseWriter, r *http.Request, name, body str
 		w.Header().Set("Set-Cookie", "MMAUTHTOKEN="+in.Email+f.cookies)
 		f.session(w, in.Email)
 	case "logout":
-		w.Header().Set("Set-Cookie", "MMAUTHTOKEN=; Max-Age=0"+f.cookies)
+		w.Header().Add("Set-Cookie", "MMAUTHTOKEN=; Max-Age=0"+f.cookies)
+		if strings.Contains(body, `"forget":true`) {
+			w.Header().Add("Set-Cookie", cookie.Forget+"=1"+strings.Replace(f.cookies, "Path=/", "Path=/embed", 1))
+		}
 		w.WriteHeader(http.StatusNoContent)
 	}
 }

@@ -12,7 +12,7 @@ import (
 
 func demoERP(t *testing.T, chat *fakeChat) string {
 	t.Helper()
-	return serve(t, "erp.localhost", erp.New(erp.Options{
+	address := serve(t, "erp.localhost", erp.New(erp.Options{
 		ChatURL: chat.url,
 		People: []erp.Person{
 			{Name: "Demo User", Email: "demo@erp.test", Password: "d"},
@@ -20,6 +20,8 @@ func demoERP(t *testing.T, chat *fakeChat) string {
 		},
 		Assets: web.ERP(),
 	}))
+	chat.allow(address)
+	return address
 }
 
 const pageState = `document.querySelector("#chat").getAttribute("state")`

@@ -29,9 +29,9 @@ func hostPage(chat string) http.Handler {
 const hostScript = `
 let chat, events = [], asked = 0, violations = 0;
 addEventListener("securitypolicyviolation", () => violations++);
-for (const name of ["ready", "signin", "signout"]) addEventListener(name, ({ detail }) => events.push(name + (detail ? ":" + detail.user.username : "")));
+for (const name of ["ready", "signin", "signout", "expired"]) addEventListener(name, ({ detail }) => events.push(name + (detail ? ":" + detail.user.username : "")));
 addEventListener("error", ({ detail }) => detail && events.push("error:" + detail.code));
-const card = () => chat?.shadowRoot?.querySelector("section").innerText;
+const card = () => chat?.shadowRoot?.querySelector("section:not([hidden])")?.innerText ?? "";
 const frame = () => chat.shadowRoot.querySelector("iframe");
 const button = () => chat.shadowRoot.querySelector("button");
 const credentials = (email) => () => (asked++, { email, password: "secret of " + email });
@@ -48,8 +48,18 @@ async function put(email, attributes = {}, source = credentials(email)) {
 func host(t tab, chat *fakeChat) string {
 	t.Helper()
 	address := serve(t.T, "erp.localhost", hostPage(chat.url))
+	chat.allow(address)
 	t.Open(address)
 	return address
+}
+
+// shell is the page in the element's frame.
+func shell(t tab, chat *fakeChat) browsertest.Frame { return t.Frame(chat.url + "/embed") }
+
+// press the button on the shell's card.
+func press(t tab, chat *fakeChat) {
+	t.Helper()
+	shell(t, chat).Text(`document.querySelector("button").click()`)
 }
 
 const putDemo = `put("demo@erp.test")`

@@ -1,5 +1,5 @@
-// Package web holds the files that browsers get: the widget, the embed doctor and
-// the demo's ERP page. It embeds them as they are written, nothing is bundled or
+// Package web holds the files that browsers get: the widget, the shell that it
+// shows, the embed doctor and the demo's ERP page. It embeds them as they are written, nothing is bundled or
 // generated, and it knows nothing of HTTP: who serves a file chooses its headers.
 package web
 
@@ -12,6 +12,8 @@ import (
 
 //go:embed widget/matterpass.js widget/matterpass.d.ts pages/erp
 //go:embed pages/doctor/index.html pages/doctor/doctor.css pages/doctor/doctor.js pages/doctor/verdict.js
+//go:embed pages/shell/index.html pages/shell/shell.css pages/shell/shell.js pages/shell/cards.js pages/shell/frame.js
+//go:embed pages/shell/protocol.js pages/shell/session.js pages/shell/storage.js pages/shell/unread.js
 var files embed.FS
 
 // Widget holds matterpass.js, the module that defines <mattermost-chat>, and
@@ -20,6 +22,10 @@ func Widget() fs.FS { return sub("widget") }
 
 // ERP holds the page of the demo's stand-in ERP: index.html, erp.css, erp.js.
 func ERP() fs.FS { return sub("pages/erp") }
+
+// Shell holds the page around Mattermost: index.html, a template that is told
+// the shell's configuration, shell.css, and the modules that shell.js loads.
+func Shell() fs.FS { return sub("pages/shell") }
 
 // Doctor holds the page that finds out why an embedded chat does not work:
 // index.html, a template that is told how the browser came to it, doctor.css,

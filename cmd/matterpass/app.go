@@ -123,7 +123,7 @@ func apiOptions(cfg config.Config, service *login.Service, board *doctor.Board) 
 		SameSite: cookie.Mode(cfg.Cookies.SameSite), Domain: string(cfg.Cookies.Domain),
 	}
 	return httpapi.Options{
-		Login: service, Board: board, Widget: web.Widget(), Doctor: web.Doctor(),
+		Login: service, Board: board, Widget: web.Widget(), Doctor: web.Doctor(), Shell: web.Shell(),
 		Cookies:     func(r *http.Request) cookie.Policy { return cookies.Policy(middleware.Secure(r)) },
 		Development: !cfg.Production(), StrictTransport: cfg.Production(),
 		Team: string(cfg.Mattermost.TeamSlug), ChatURL: chatURL(cfg),
@@ -132,7 +132,7 @@ func apiOptions(cfg config.Config, service *login.Service, board *doctor.Board) 
 	}
 }
 
-// chatURL is what the iframe loads: the first default channel of the team.
+// chatURL is what the shell's frame loads: the first default channel of the team.
 func chatURL(cfg config.Config) string {
 	if cfg.Mattermost.TeamSlug == "" {
 		return string(cfg.Mattermost.ChatURL) + "/"

@@ -141,7 +141,7 @@ func TestProductionSetsCookiesForAnIframeOfAnotherSite(t *testing.T) {
 	env, _ := production(t)
 	s := serve(t, env)
 	in := ask(t, "POST", "http://"+s.addr+"/api/mattermost/login", `{"email":"demo@erp.test","password":"demo-password"}`, "Origin", "https://erp.example.com")
-	if in.StatusCode != 200 || in.field(t, "url") != "https://chat.example.com/erp/channels/town-square" {
+	if in.StatusCode != 200 || in.field(t, "url") != "https://chat.example.com/embed" {
 		t.Fatalf("%d %s", in.StatusCode, in.body)
 	}
 	var shapes []string

@@ -55,34 +55,60 @@ func (f Frame) Peek(expression string) string {
 // world of a frame is apart from its scripts': the one kind of world that can be
 // had in either process without listening for its birth.
 func (f Frame) world() (world, error) {
-	session, id, err := f.find()
+	at, err := f.find()
 	if err != nil {
 		return world{}, err
 	}
-	own, err := page.CreateIsolatedWorld(id).WithWorldName("browsertest").Do(session)
-	return world{session, own}, err
+	own, err := page.CreateIsolatedWorld(at.id).WithWorldName("browsertest").Do(at.session)
+	return world{at.session, own}, err
 }
 
-// find the frame, and the session in which the protocol speaks of it.
-func (f Frame) find() (context.Context, cdp.FrameID, error) {
-	tree, err := page.GetFrameTree().Do(f.tab.page())
-	if err != nil {
-		return nil, "", err
-	}
-	if id, ok := f.within(tree); ok {
-		return f.tab.page(), id, nil
+// place is a frame, the session in which the protocol speaks of it, and the
+// frame that this session is of: none for the page's.
+type place struct {
+	session context.Context
+	id      cdp.FrameID
+	root    target.ID
+}
+
+// find the frame, in the page's process or in that of another frame.
+func (f Frame) find() (place, error) {
+	if id, err := f.inside(f.tab.page()); id != "" || err != nil {
+		return place{f.tab.page(), id, ""}, err
 	}
 	targets, err := target.GetTargets().Do(f.tab.browser())
 	if err != nil {
-		return nil, "", err
+		return place{}, err
 	}
 	for _, t := range targets {
-		if t.Type == "iframe" && t.BrowserContextID == f.tab.own && strings.HasPrefix(t.URL, f.address) {
-			session, err := f.tab.attached(t.TargetID)
-			return session, cdp.FrameID(t.TargetID), err
+		if t.Type != "iframe" || t.BrowserContextID != f.tab.own {
+			continue
+		}
+		session, err := f.tab.attached(t.TargetID)
+		if err != nil {
+			continue // it went away; the frame may be in another
+		}
+		id, err := f.inside(session)
+		switch {
+		case err != nil:
+			delete(f.tab.sessions, t.TargetID) // of a document that is no more
+		case strings.HasPrefix(t.URL, f.address):
+			return place{session, cdp.FrameID(t.TargetID), t.TargetID}, nil
+		case id != "":
+			return place{session, id, t.TargetID}, nil
 		}
 	}
-	return nil, "", fmt.Errorf("no frame at %s", f.address)
+	return place{}, fmt.Errorf("no frame at %s", f.address)
+}
+
+// inside is the frame's id if it is below the document of a session.
+func (f Frame) inside(session context.Context) (cdp.FrameID, error) {
+	tree, err := page.GetFrameTree().Do(session)
+	if err != nil {
+		return "", err
+	}
+	id, _ := f.within(tree)
+	return id, nil
 }
 
 func (f Frame) within(tree *page.FrameTree) (cdp.FrameID, bool) {
@@ -113,15 +139,28 @@ func (p Tab) attached(id target.ID) (context.Context, error) {
 
 // origin is where in the page the frame's content begins.
 func (f Frame) origin() (x, y float64, err error) {
-	_, id, err := f.find()
+	at, err := f.find()
 	if err != nil {
 		return 0, 0, err
 	}
-	owner, _, err := dom.GetFrameOwner(id).Do(f.tab.page())
+	if at.root == "" {
+		return content(at.session, at.id)
+	}
+	left, top, err := content(f.tab.page(), cdp.FrameID(at.root))
+	if err != nil || at.id == cdp.FrameID(at.root) {
+		return left, top, err
+	}
+	x, y, err = content(at.session, at.id)
+	return left + x, top + y, err
+}
+
+// content is where a frame's content begins in the document that holds it.
+func content(session context.Context, id cdp.FrameID) (x, y float64, err error) {
+	owner, _, err := dom.GetFrameOwner(id).Do(session)
 	if err != nil {
 		return 0, 0, err
 	}
-	box, err := dom.GetBoxModel().WithBackendNodeID(owner).Do(f.tab.page())
+	box, err := dom.GetBoxModel().WithBackendNodeID(owner).Do(session)
 	if err != nil {
 		return 0, 0, err
 	}

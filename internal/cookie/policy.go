@@ -36,6 +36,9 @@ const (
 	hostDevice = "__Host-" + Device
 )
 
+// Forget marks, for the next load of the shell, a browser that changes hands.
+const Forget = "mp_forget"
+
 // deviceAge is how long a browser counts as known, in seconds.
 const deviceAge = 180 * 24 * 60 * 60
 

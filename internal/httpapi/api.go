@@ -27,7 +27,7 @@ type Options struct {
 
 	Development bool   // details of causes in answers
 	Team        string // MM_TEAM_SLUG
-	ChatURL     string // what the iframe loads
+	ChatURL     string // what the shell's frame loads
 
 	AllowedOrigins  []string // the ERP's, exact
 	InsecureOrigins bool     // some of them are http
@@ -42,6 +42,7 @@ type Options struct {
 
 	Widget fs.FS        // the files under /widget/v1/
 	Doctor fs.FS        // the embed doctor: index.html and the files under /embed-doctor/
+	Shell  fs.FS        // the page and files under /embed; nil: none, and the iframe loads ChatURL
 	Next   http.Handler // everything that is not ours, the gateway; nil: 404
 }
 

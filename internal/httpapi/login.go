@@ -76,13 +76,21 @@ func (a *API) attempt(r *http.Request) (login.Attempt, error) {
 func (a *API) signedIn(s login.Session) signedIn {
 	out := signedIn{
 		User: user{s.User.ID, s.User.Username, string(s.User.Email)},
-		Team: a.Team, URL: a.ChatURL,
+		Team: a.Team, URL: a.frameURL(),
 	}
 	if !s.ExpiresAt.IsZero() {
 		at := s.ExpiresAt.UTC().Truncate(time.Second)
 		out.ExpiresAt = &at
 	}
 	return out
+}
+
+// frameURL is what the ERP's iframe loads.
+func (a *API) frameURL() string {
+	if a.Shell == nil {
+		return a.ChatURL
+	}
+	return a.ChatOrigin + shellPath
 }
 
 // session answers who this browser is. It deletes no cookie on a 401: the
@@ -97,6 +105,7 @@ func (a *API) session(w http.ResponseWriter, r *http.Request) error {
 
 type signOutRequest struct {
 	Everywhere bool `json:"everywhere"`
+	Forget     bool `json:"forget"`
 }
 
 // signOut deletes the cookies whatever Mattermost answers: a person who signs
@@ -107,6 +116,9 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	cookie.SignOut(w.Header())
+	if in.Forget {
+		forgetNext(w)
+	}
 	if err := a.Login.SignOut(r.Context(), cookie.TokenOf(r), in.Everywhere); err != nil && !errors.Is(err, login.ErrSignedOut) {
 		record := middleware.RecordOf(r.Context())
 		record.Code, record.Err = "not_revoked", err

@@ -8,19 +8,22 @@
  * <mattermost-chat email="dana@example.com"></mattermost-chat>
  * ```
  *
- * Attributes (`server` and `email` are watched: a change signs in anew, and the
- * former person's frame is gone before anything else happens):
+ * Attributes, each with a property of the same name (`server` and `email` are
+ * watched: a change signs in anew, and the former person's frame is gone before
+ * anything else happens):
  *
  * | attribute | meaning |
  * |---|---|
  * | `server` | Matterpass's origin; default: where this module came from |
- * | `email` | who the host page says is signed in: somebody else's chat session is ended first. Without it, any session is taken |
+ * | `email` | who the host page says is signed in: somebody else's chat session is ended first, and what they stored is cleared. Without it, any session is taken |
+ * | `channel` | what to show first, a target as for {@link MattermostChat.open}; a change opens it |
  * | `theme` | `light`, `dark`, or `auto` (default: as the system says) |
+ * | `locale` | BCP 47; the language of the shell's cards: `en` (default) or `de` |
  * | `label` | the frame's title for assistive technology; default `Chat` |
  * | `lazy` | sign in only when the element comes into view |
  * | `state` | read only, for CSS and tests: see {@link MattermostChatState} |
  *
- * Elements with the same `server` and `email` share one sign-in.
+ * Elements of one browser share one session: one signs in, the others wait.
  *
  * The frame carries no `sandbox`: Mattermost needs scripts, its own origin,
  * popups, forms, modals and downloads, and a sandbox with all of them keeps
@@ -40,17 +43,42 @@ export class MattermostChat extends HTMLElement {
    */
   credentials: CredentialsSource | undefined;
 
+  server: string;
+  email: string;
+  channel: string;
+  theme: string;
+  locale: string;
+  label: string;
+  lazy: boolean;
+
+  /** What is unread, as last told; zero before it is known. */
+  readonly unread: Unread;
+
+  /** The attribute of that name; null before the start. */
+  readonly state: MattermostChatState | null;
+
+  /**
+   * Shows a channel by its name (`orders`), a person's direct messages (`@dana`),
+   * a post (`pl/` and its id), or such a path (`/erp/channels/orders`). Before
+   * the chat is there the last call is remembered; a lazy element starts.
+   */
+  open(target: string): void;
+
   /** Starts over, with all tries; also after {@link signOut}. */
   signIn(): void;
 
   /** Loads the chat anew; a living session costs no sign-in. */
   reload(): void;
 
+  /** Sets the `theme` attribute. */
+  setTheme(theme: "light" | "dark" | "auto"): void;
+
   /**
-   * Ends the Mattermost session, or all of the person's sessions, and removes
-   * the frame. Settles in any case; success is the `signout` event.
+   * Ends the Mattermost session, or all of the person's sessions. Settles in any
+   * case; success is the `signout` event. It goes through also when the element
+   * is removed right after the call.
    */
-  signOut(options?: { everywhere?: boolean }): Promise<void>;
+  signOut(options?: { everywhere?: boolean }): Promise<unknown>;
 
   addEventListener<K extends keyof MattermostChatEventMap>(
     type: K,
@@ -78,6 +106,12 @@ export type CredentialsSource = Credentials | (() => Credentials | Promise<Crede
 /** `error` includes a wait that is counted down; `mfa` asks for a code. */
 export type MattermostChatState = "checking" | "signing-in" | "opening" | "ready" | "error" | "mfa" | "signed-out";
 
+/** Posts and mentions of all teams, threads and direct messages. */
+export interface Unread {
+  messages: number;
+  mentions: number;
+}
+
 /** What `GET /api/mattermost/session` answers. */
 export interface Session {
   user: { id: string; username: string; email: string };
@@ -93,7 +127,8 @@ export interface ChatError {
   /**
    * The server's code, or `unreachable` (no answer within 10 s, or this page's
    * origin is not allowed: a browser cannot tell), `cookies_blocked`,
-   * `credentials_missing` (none set, or the function failed).
+   * `credentials_missing` (none set, or the function failed), `session_expired`,
+   * `not_provisioned` (no team).
    */
   code: string;
   /** The sentence that the element shows. */
@@ -112,14 +147,19 @@ export interface MattermostChatEventMap extends Omit<HTMLElementEventMap, "error
   ready: CustomEvent<Session>;
   /** A new session was made, on the element that made it. */
   signin: CustomEvent<Session>;
-  /** A session was ended: by `signOut()`, or because it was somebody else's. */
+  /** A session was ended: by `signOut()`, by the person, or because it was somebody else's. */
   signout: CustomEvent<null>;
+  /** The figures changed. */
+  unread: CustomEvent<Unread>;
+  /** Mattermost is at another path. */
+  navigate: CustomEvent<{ path: string }>;
+  /** `credentials` are about to be asked for. */
+  tokenneeded: CustomEvent<{ reason: "signed-out" | "expired" }>;
+  /** The session ended and could not be renewed in silence. */
+  expired: CustomEvent<null>;
   /** The element shows an error. */
   error: CustomEvent<ChatError>;
 }
-
-/** Whether the same request may do better later; status 0 is "no answer". */
-export function retriable(problem: { status: number }): boolean;
 
 /**
  * Milliseconds to wait after a failed attempt (1, 2, …): 300, 800, or as long
@@ -127,16 +167,8 @@ export function retriable(problem: { status: number }): boolean;
  */
 export function backoff(attempt: number, retryAfter?: number): number;
 
-/** What happened and what to do, in words for the person. */
-export function message(problem: { code: string; status: number }, last?: boolean): { text: string; advice: string };
-
-/** An answer other than the one asked for, in one shape. */
-export function problem(status: number, answer?: object | null, headers?: Headers): {
-  code: string;
-  status: number;
-  retryAfter: number;
-  [member: string]: unknown;
-};
+/** Why chat cannot be loaded, by the answer of `/api/mattermost/health`; undefined where it can. */
+export function verdict(status: number, answer?: object): ChatError & { detail: string } | undefined;
 
 declare global {
   interface HTMLElementTagNameMap {
@@ -152,6 +184,8 @@ declare module "react" {
       "mattermost-chat": React.DetailedHTMLProps<React.HTMLAttributes<MattermostChat>, MattermostChat> & {
         server?: string;
         email?: string;
+        channel?: string;
+        locale?: string;
         theme?: "light" | "dark" | "auto";
         label?: string;
         lazy?: boolean;

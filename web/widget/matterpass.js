@@ -1,55 +1,20 @@
-// <mattermost-chat>: Mattermost in an iframe, signed in as the host page's user.
-// The manual is matterpass.d.ts. Credentials are neither stored nor logged.
+// <mattermost-chat>: Mattermost in an iframe, signed in as the page's user. Manual:
+// matterpass.d.ts; what it and the shell in the frame say to each other: docs/embed.md.
 
+const VERSION = 1;
 const TRIES = 3;
-const PATIENCE = 10_000; // ms for a request; a longer pause is counted down
-
-const TEXT = {
-  checking: "Checking chat…",
-  "signing-in": "Signing in…",
-  opening: "Opening chat…",
-  login_refused: "Your e-mail or password was not accepted.",
-  rate_limited: "There were too many sign-ins.",
-  unreachable: "The chat server does not answer.",
-  cookies_blocked: "Your browser blocks chat's cookies here. Allow them, or open chat in a new tab.",
-  credentials_missing: "This page did not say who you are.",
-};
-
-export const retriable = ({ status }) => [0, 429, 502, 503, 504].includes(status);
+const PATIENCE = 10_000; // ms for a request, and to give back the focus
 
 export const backoff = (attempt, retryAfter = 0) =>
   attempt < TRIES ? Math.max([300, 800][attempt - 1], retryAfter * 1000) : 0;
 
-export const message = (problem, last) => ({
-  text: TEXT[problem.code] ?? "The chat server is not working at the moment.",
-  advice: retriable(problem) && !last ? "Chat is usually back within minutes." : "Reload this page, or ask your help desk.",
-});
-
-// One shape for RFC 9457, health, a proxy's page and silence.
-export const problem = (status, answer, headers) => ({
-  code: "upstream_unavailable",
-  ...answer,
-  status,
-  retryAfter: Number(headers?.get("Retry-After") ?? answer?.retry_after) || 0,
-});
+// verdict is undefined where chat can be loaded, else what keeps it from that.
+export const verdict = (status, answer) =>
+  answer?.status === "ok" || answer?.status === "degraded"
+    ? undefined
+    : { code: status ? "upstream_unavailable" : "unreachable", status, detail: answer?.message ?? "", retryAfter: Number(answer?.retry_after) || 0 };
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-
-async function call(server, signal, path, body) {
-  const response = await fetch(`${server}/api/mattermost/${path}`, {
-    method: body && "POST",
-    headers: body && { "Content-Type": "application/json" },
-    body: body && JSON.stringify(body),
-    credentials: "include",
-    signal: AbortSignal.any([AbortSignal.timeout(PATIENCE), signal]),
-  }).catch(() => {
-    throw problem(0, { code: "unreachable" });
-  });
-  if (response.status === 401 && !body) return; // nobody is signed in
-  const answer = await response.json().catch(() => response.status === 204);
-  if (response.ok && answer) return answer;
-  throw problem(response.ok ? 502 : response.status, answer, response.headers);
-}
 
 const make = (tag, properties, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
@@ -61,35 +26,34 @@ const STYLE = `
 :host { display: block; position: relative; min-height: 20rem; color-scheme: light dark; color: CanvasText; background: Canvas; font: 1rem/1.5 system-ui }
 :host([theme=light]) { color-scheme: light }
 :host([theme=dark]) { color-scheme: dark }
-:host([hidden]), :host([state=ready]) section { display: none }
+:host([hidden]), [hidden] { display: none !important }
 iframe, section { position: absolute; inset: 0; width: 100%; height: 100%; border: 0 }
-section, form { display: grid; place-content: center; justify-items: center; gap: 1rem; text-align: center; background: inherit }
-section * { max-width: 20rem; overflow-wrap: anywhere }
-button, input { padding: 0.5rem 1rem; border: 1px solid; border-radius: 0.5rem; font: inherit }
-button { color: #fff; background: #1c58d9 }
-button:disabled { color: inherit; background: #8884 }
-i { width: 1rem; height: 1rem; border: 0.25rem solid #8884; border-top-color: CanvasText; border-radius: 50% }
-@media (prefers-reduced-motion: no-preference) { i { animation: spin 1s linear infinite } }
-@keyframes spin { to { rotate: 1turn } }
+section { z-index: 1; display: grid; place-content: center; justify-items: center; gap: 1rem; text-align: center; background: inherit }
+section * { max-width: 20rem; font: inherit; overflow-wrap: anywhere }
 `;
 
-const walks = new Map(); // by server and e-mail, for all elements
+const EVENTS = ["ready", "signin", "signout", "navigate", "expired", "error"];
+const ATTRIBUTES = ["server", "email", "channel", "theme", "locale", "label"];
+
 let ending; // a sign-out under way: its answer would delete the next session's cookies
 
 export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
-  static observedAttributes = ["server", "email"];
+  static observedAttributes = ["server", "email", "channel", "theme"];
 
   #credentials;
   #turn; // aborted when overtaken
   #frame;
+  #nonce;
+  #heard; // from the shell
+  #target;
+  #again; // the host asked for a sign-in
+  #leaving; // settles the sign-out that the shell was asked for
   #guard;
+  #unread = { messages: 0, mentions: 0 };
   #card = make("section", { role: "status", tabIndex: -1 });
 
   constructor() {
     super();
-    const { credentials } = this; // set before the element was defined
-    delete this.credentials;
-    this.#credentials = credentials;
     const style = new CSSStyleSheet();
     style.replaceSync(STYLE);
     this.attachShadow({ mode: "open" }).append(this.#card);
@@ -103,7 +67,23 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   set credentials(value) {
     const first = !this.#credentials;
     this.#credentials = value;
-    if (first) this.attributeChangedCallback();
+    if (first && value && this.state === "error") this.reload();
+  }
+
+  get lazy() {
+    return this.hasAttribute("lazy");
+  }
+
+  set lazy(value) {
+    this.toggleAttribute("lazy", Boolean(value));
+  }
+
+  get state() {
+    return this.getAttribute("state");
+  }
+
+  get unread() {
+    return this.#unread;
   }
 
   get #server() {
@@ -111,164 +91,209 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   }
 
   connectedCallback() {
+    for (const [name, value] of Object.entries(this)) { // set before the element was defined
+      delete this[name];
+      this[name] = value;
+    }
     document.addEventListener("focusout", this);
-    if (!this.hasAttribute("lazy")) return this.signIn();
+    addEventListener("message", this);
+    if (!this.lazy || this.#target) return this.reload();
     new IntersectionObserver(([entry], observer) => {
-      if (!entry.isIntersecting) return;
-      observer.disconnect();
-      this.signIn();
+      if (this.state || !this.isConnected) observer.disconnect();
+      else if (entry.isIntersecting) this.reload();
     }).observe(this);
   }
 
   disconnectedCallback() {
     document.removeEventListener("focusout", this);
+    removeEventListener("message", this);
+    if (this.#leaving) this.#logout(this.#leaving.options).then(this.#leaving.done);
     this.#leave();
     this.removeAttribute("state");
   }
 
-  attributeChangedCallback() {
-    if (this.hasAttribute("state")) this.signIn();
+  attributeChangedCallback(name, before, now) {
+    if (before === now || !this.state) return;
+    if (name === "theme") this.#heard && this.#send(name, { theme: now });
+    else if (name === "channel") now && this.open(now);
+    else this.reload();
   }
 
-  // The chat page takes the focus when loaded: give it back, once.
-  handleEvent({ target }) {
+  // The chat page takes the focus once it has loaded: give it back, once.
+  handleEvent(event) {
+    const { type, target } = event;
+    if (type === "message") return this.#receive(event);
     setTimeout(() => {
-      if (Date.now() > this.#guard || this.shadowRoot.activeElement !== this.#frame) return;
+      if (!(Date.now() < this.#guard) || this.shadowRoot.activeElement !== this.#frame) return;
       this.#guard = 0;
       target.focus();
     });
   }
 
+  open(target) {
+    this.#target = String(target);
+    if (this.#heard) this.#send("open", { target: this.#target });
+    else if (this.isConnected && !this.state) this.reload();
+  }
+
   signIn() {
-    this.#start(1);
+    this.#again = true;
+    this.reload();
   }
 
   reload() {
     this.#start(1);
   }
 
+  setTheme(theme) {
+    this.theme = theme;
+  }
+
   async signOut(options) {
-    this.#leave();
-    ending = call(this.#server, AbortSignal.timeout(PATIENCE), "logout", { ...options });
-    try {
-      await ending;
-      this.#fire("signout");
-      if (!this.#turn) this.#show("signed-out", make("button", { onclick: () => this.signIn() }, "Sign in to chat"));
-    } catch (error) {
-      this.#fail(error, 0);
-    }
+    const everywhere = options?.everywhere === true;
+    const alive = this.#heard;
+    if (!alive) this.#leave();
+    ending = alive ? this.#ask({ everywhere }) : this.#logout({ everywhere });
+    if (alive) return ending;
+    if (!(await ending)) this.#fail(verdict(0), 0);
+    else this.#fire("signout");
+    if (this.state !== "error" && !this.#turn) this.#show("signed-out", make("button", { onclick: () => this.signIn() }, "Sign in to chat"));
+  }
+
+  // The shell signs out: it is where the cookies are, on every rung.
+  #ask(options) {
+    this.#send("sign-out", options);
+    return new Promise((done) => {
+      this.#leaving = { options, done };
+      setTimeout(done, PATIENCE);
+    }).finally(() => (this.#leaving = undefined));
+  }
+
+  #logout(options) {
+    return fetch(`${this.#server}/api/mattermost/logout`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(options),
+      credentials: "include",
+      keepalive: true,
+    }).then(({ ok }) => ok, () => false);
   }
 
   #leave() {
     this.#turn?.abort();
     this.#turn = undefined;
+    this.#drop();
+  }
+
+  #drop() {
     this.#frame?.remove();
+    this.#frame = undefined;
+    this.#heard = false;
+    this.#count({ messages: 0, mentions: 0 });
   }
 
-  async #start(attempt, code) {
-    this.#leave();
+  async #start(attempt) {
+    if (!this.isConnected) return;
+    if (!this.#leaving) this.#leave();
+    this.#turn?.abort();
     const { signal } = (this.#turn = new AbortController());
+    this.#show("checking", "Checking chat…");
+    await ending;
+    if (signal.aborted) return;
+    this.#drop();
     for (; !signal.aborted; attempt++) {
-      this.#progress("checking");
-      try {
-        const session = await this.#share(signal, code);
-        return signal.aborted || this.#open(session);
-      } catch (error) {
-        if (signal.aborted) return;
-        let left = retriable(error) && backoff(attempt, error.retryAfter);
-        const button = (!left || left > PATIENCE) && this.#fail(error, attempt);
-        if (!left) return;
-        for (; left > 0 && !signal.aborted; left -= 1000) {
-          if (button) Object.assign(button, { disabled: true, ariaLive: "off", textContent: `Trying again in ${left / 1000} seconds` });
-          await sleep(Math.min(left, 1000));
-        }
-      }
+      const found = await this.#look(signal);
+      if (signal.aborted) return;
+      if (!found) return this.#embed(signal);
+      const wait = backoff(attempt, found.retryAfter);
+      if (!wait || wait > PATIENCE) return this.#fail(found, attempt);
+      await sleep(wait);
     }
   }
 
-  #share(signal, code) {
-    const email = this.getAttribute("email")?.toLowerCase();
-    const key = `${this.#server} ${email}`;
-    let walk = walks.get(key);
-    if (!walk || walk.over || walk.signal.aborted) {
-      walk = { signal, session: this.#walk(email, code, call.bind(null, this.#server, signal)).finally(() => (walk.over = true)) };
-      walks.set(key, walk);
-    }
-    return walk.session;
+  #look(signal) {
+    return fetch(`${this.#server}/api/mattermost/health`, { signal: AbortSignal.any([AbortSignal.timeout(PATIENCE), signal]) }).then(
+      async (response) => verdict(response.status, await response.json().catch(() => {})),
+      () => verdict(0),
+    );
   }
 
-  async #walk(email, code, call) {
-    await ending?.catch(() => {});
-    const health = await call("health");
-    if (health.status === "down") throw problem(503, health);
-    const found = await call("session");
-    if (found && email && email !== found.user.email.toLowerCase()) {
-      await call("logout", {});
-      this.#fire("signout");
-    } else if (found) return found;
-    this.#progress("signing-in");
-    const source = this.#credentials;
-    const given = await new Promise((done) => done(source.call ? source() : source)).catch(() => {});
-    if (!given) throw problem(401, { code: "credentials_missing" });
-    const session = await call("login", { email: given.email, password: given.password, mfa_code: code ?? given.mfa_code });
-    await sleep(300); // between setting the cookies and their first use
-    const kept = await call("session");
-    if (kept?.user.id !== session.user.id) throw problem(401, { code: "cookies_blocked", url: session.url });
-    this.#fire("signin", session);
-    return session;
-  }
-
-  #open(session) {
-    this.#progress("opening");
-    this.#guard = Infinity;
+  #embed(signal) {
+    this.#nonce = String(crypto.getRandomValues(new Uint32Array(4)));
+    const late = (ms) => setTimeout(() => signal.aborted || this.#heard || this.#fail(verdict(0), 1), ms);
     this.#frame = make("iframe", {
-      title: this.getAttribute("label") ?? "Chat",
+      title: this.label || "Chat",
       allow: "clipboard-read; clipboard-write; microphone; camera; display-capture; fullscreen; local-network-access",
       referrerPolicy: "strict-origin",
-      src: session.url,
+      src: `${this.#server}/embed?widget=${VERSION}`,
       onload: () => {
-        this.#frame.onload = null;
-        this.#guard = Date.now() + PATIENCE;
-        this.#show("ready");
-        this.#fire("ready", session);
+        this.#heard = false; // it may have loaded itself anew
+        const { email, theme, locale, label } = this;
+        this.#send("hello", { email, theme, locale, label, target: this.#target ?? this.channel, again: this.#again });
+        late(PATIENCE);
       },
     });
+    late(3 * PATIENCE);
     this.shadowRoot.prepend(this.#frame);
   }
 
+  #send(type, members) {
+    this.#frame?.contentWindow.postMessage({ ...members, matterpass: VERSION, type, nonce: this.#nonce }, this.#server);
+  }
+
+  #receive({ source, origin, data }) {
+    if (!this.#frame || source !== this.#frame.contentWindow || origin !== this.#server) return;
+    if (data?.matterpass !== VERSION || data.nonce !== this.#nonce) return;
+    if (data.type === "welcome") {
+      this.#heard = true;
+      this.#again = false;
+      this.#card.hidden = true;
+    } else if (this.#heard && Object.hasOwn(this.#told, data.type)) this.#told[data.type](data);
+  }
+
+  #told = {
+    state: ({ state }) => {
+      if (state === "opening") this.#guard = Infinity;
+      if (state === "ready") this.#guard = Date.now() + PATIENCE;
+      this.setAttribute("state", state);
+      if (state === "error" || state === "signed-out") this.#leaving?.done();
+    },
+    event: ({ name, detail }) => EVENTS.includes(name) && this.#fire(name, detail),
+    unread: ({ unread }) => this.#count(unread),
+    credentials: ({ id, reason }) => this.#answer(id, reason),
+  };
+
+  async #answer(id, reason) {
+    this.#fire("tokenneeded", { reason });
+    const source = this.#credentials;
+    const credentials = await new Promise((done) => done(source.call ? source() : source)).catch(() => {});
+    this.#send("credentials", { id, credentials });
+  }
+
+  #count(now) {
+    if (now.messages === this.#unread.messages && now.mentions === this.#unread.mentions) return;
+    this.#unread = now;
+    this.#fire("unread", now);
+  }
+
+  // The shell cannot say that it does not load.
   #fail(it, attempt) {
-    if (it.code === "mfa_required") return this.#ask(it);
+    const text = it.status ? "The chat server is not working at the moment." : "The chat server does not answer.";
     const last = attempt >= TRIES;
-    const { text, advice } = message(it, last);
-    const button = make("button", { disabled: last, onclick: () => this.#start(attempt + 1) }, `Try again (${Math.min(attempt + 1, TRIES)} of ${TRIES})`);
     this.#show(
       "error",
       make("b", {}, "Chat is not available"),
-      make("span", { role: "alert" }, text, " ", advice),
-      button,
-      make("a", { href: it.url, target: "_blank", hidden: !it.url }, "Open chat in a new tab"),
-      make("small", {}, [it.detail ?? it.message, it.request_id && "Reference " + it.request_id].join(" ")),
+      make("span", { role: "alert" }, text, last ? " Reload this page, or ask your help desk." : " Chat is usually back within minutes."),
+      make("button", { disabled: last, onclick: () => this.#start(attempt + 1) }, `Try again (${Math.min(attempt + 1, TRIES)} of ${TRIES})`),
+      make("small", {}, it.detail),
     );
-    this.#fire("error", { ...it, message: text, requestId: it.request_id });
-    return button;
-  }
-
-  #ask({ detail }) {
-    const code = make("input", { inputMode: "numeric", autocomplete: "one-time-code", required: true });
-    const onsubmit = (event) => {
-      event.preventDefault();
-      this.#start(1, code.value);
-    };
-    this.#show("mfa", make("form", { onsubmit }, make("label", {}, "Code of your authenticator", code), make("button", {}, "Sign in")), make("small", {}, detail));
-  }
-
-  #progress(state) {
-    this.#show(state, make("i"), TEXT[state]);
+    this.#fire("error", { ...it, message: text });
   }
 
   #show(state, ...content) {
     const held = this.shadowRoot.activeElement;
     this.setAttribute("state", state);
+    this.#card.hidden = false;
     this.#card.replaceChildren(...content);
     if (held) this.#card.focus();
   }
@@ -276,6 +301,18 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   #fire(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
+}
+
+for (const name of ATTRIBUTES) {
+  Object.defineProperty(MattermostChat.prototype, name, {
+    get() {
+      return this.getAttribute(name) ?? "";
+    },
+    set(value) {
+      if (value == null) this.removeAttribute(name);
+      else this.setAttribute(name, value);
+    },
+  });
 }
 
 if (globalThis.customElements && !customElements.get("mattermost-chat")) customElements.define("mattermost-chat", MattermostChat);

@@ -247,9 +247,19 @@ async function guard(work) {
   }
 }
 
-function fail(text) {
+// The address says it, too (docs/webapp.md D2).
+function fail(address, text) {
+  history.replaceState(null, '', address);
   show('error');
   $('#error-text').textContent = text;
+}
+
+// A permalink, /{team}/pl/{post id}, leads to the post's channel (docs/webapp.md D1).
+async function channelOfPermalink() {
+  const [, , kind, id] = location.pathname.split('/');
+  if (kind !== 'pl') return undefined;
+  const post = await ask('GET', `/posts/${id}`);
+  return state.channels.find((channel) => channel.id === post.channel_id);
 }
 
 function channelInPath() {
@@ -267,7 +277,8 @@ async function loadTeam() {
   const [, slug] = location.pathname.split('/');
   state.team = slug && slug !== 'login' ? teams.find((team) => team.name === slug) : teams[0];
   if (!state.team) {
-    fail(slug ? 'The team does not exist, or you are not a member of it.' : 'You are not a member of any team.');
+    if (slug) fail('/error?type=team_not_found', 'The team does not exist, or you are not a member of it.');
+    else fail('/select_team', 'You are not a member of any team.');
     return false;
   }
   return true;
@@ -279,9 +290,9 @@ async function startChat() {
   if (location.pathname === '/login' || location.search.includes('redirect_to=')) history.replaceState(null, '', destination());
   if (!(await loadTeam())) return;
   await loadChannels();
-  const channel = channelInPath();
+  const channel = (await channelOfPermalink()) || channelInPath();
   if (!channel) {
-    fail('The channel does not exist, or you are not a member of it.');
+    fail('/error?type=channel_not_found', 'The channel does not exist, or you are not a member of it.');
     return;
   }
   history.replaceState(null, '', pathOf(channel) + location.search);

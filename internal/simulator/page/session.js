@@ -61,6 +61,9 @@ export function sessionEnded() {
 export async function signOut() {
   live.stop();
   await ask('POST', '/users/logout').catch(() => {});
+  // Other windows of this origin learn that somebody meant it (docs/webapp.md F6).
+  localStorage.setItem('__logout__', String(Date.now()));
+  localStorage.removeItem('__logout__');
   forgetCookies();
   location.replace('/login');
 }

@@ -5,6 +5,7 @@ const people = document.querySelector("#switch");
 const chat = document.querySelector("#chat");
 const fold = document.querySelector("#fold");
 const filter = document.querySelector("#filter");
+const unread = document.querySelector("#unread");
 const checkup = document.querySelector("#checkup");
 
 async function me(email) {
@@ -37,6 +38,24 @@ fold.addEventListener("click", () => {
   const open = fold.getAttribute("aria-expanded") === "true";
   fold.setAttribute("aria-expanded", String(!open));
 });
+
+// What is unread shows on the panel's title, also while it is folded.
+chat.addEventListener("unread", ({ detail: { messages, mentions } }) => {
+  unread.textContent = mentions || messages;
+  unread.hidden = !messages && !mentions;
+  unread.title = `${messages} unread, ${mentions} for you`;
+  unread.classList.toggle("mine", mentions > 0);
+});
+
+// An order's number leads to the channel where orders are talked about.
+for (const order of document.querySelectorAll("tbody th")) {
+  const ask = Object.assign(document.createElement("button"), { type: "button", textContent: order.textContent, title: "Message about this order" });
+  ask.addEventListener("click", () => {
+    fold.setAttribute("aria-expanded", "true");
+    chat.open("orders");
+  });
+  order.replaceChildren(ask);
+}
 
 document.querySelector("#doctor").addEventListener("click", () => {
   checkup.querySelector("iframe").src = `${chat.getAttribute("server")}/embed-doctor`;

@@ -1,0 +1,291 @@
+// The shell around Mattermost, on the chat's own origin: it signs in, holds the
+// web app in a child frame, counts what is unread, and talks to the host page.
+
+import { codeForm, deck, failure, language, make, progress, words } from "./cards.js";
+import { calm, chat, pathOf } from "./frame.js";
+import { converse } from "./protocol.js";
+import { PATIENCE, PAUSE, TRIES, alone, backoff, caller, enter, problem, retriable, sleep } from "./session.js";
+import { foreign, lasting, ofTab, own, wipe } from "./storage.js";
+import { follow } from "./unread.js";
+
+const RUNG = "matterpass.rung"; // of the ladder: none, "access" or "tab"
+const LEFT = "matterpass.left"; // who signed out of Mattermost by themselves, in this tab
+const HEALS = { most: 2, within: 300_000 }; // silent sign-ins after an expiry
+const HOST_PATIENCE = 30_000; // ms for the host page's credentials
+
+const config = JSON.parse(document.querySelector("#config").textContent); // {origins, chat, team}
+const query = new URLSearchParams(location.search);
+const hosted = parent !== window && query.has("widget");
+const home = new URL(config.chat, location.origin);
+const sameOrigin = home.origin === location.origin;
+const show = deck(document.querySelector("#card"));
+
+let host = {}; // the hello
+let say = words();
+let turn; // aborted when overtaken
+let frame;
+let target;
+let allowed = false; // Storage Access was given to this document
+let questions = 0;
+const asked = new Map(); // questions to the host by id
+const heals = [];
+
+const send = converse(window, config.origins, (message) => actions[message.type](message));
+
+const actions = {
+  hello(message) {
+    host = message;
+    say = words(host.locale);
+    document.documentElement.lang = language(host.locale);
+    actions.theme(message);
+    actions.open(message);
+    if (host.again) ofTab.remove(LEFT);
+    start(1);
+  },
+  theme({ theme }) {
+    document.documentElement.dataset.theme = theme ?? "auto";
+  },
+  open({ target: wish }) {
+    const path = wish && pathOf(wish, config.team);
+    if (!path) return;
+    target = path;
+    frame?.go(path);
+  },
+  credentials({ id, credentials }) {
+    asked.get(id)?.(credentials);
+  },
+  "sign-out": signOut,
+};
+
+// ---- what is shown, and told
+
+function state(name, ...content) {
+  show(name, ...content);
+  send("state", { state: name });
+}
+
+// tell raises an event on the host's element.
+const tell = (name, detail) => send("event", { name, detail });
+
+function fail(problem, attempt, { link, button } = {}) {
+  const last = attempt >= TRIES;
+  button ??= make("button", { disabled: last, onclick: () => start(attempt + 1) }, say.again(Math.min(attempt + 1, TRIES), TRIES));
+  state("error", ...failure(say, problem, { last, button, link }));
+  const { code, status, retryAfter, request_id: requestId } = problem;
+  const text = document.querySelector("[role=alert]").textContent;
+  tell("error", { code, message: text, status, retryAfter, requestId });
+  return button;
+}
+
+function signedOut() {
+  leave();
+  const back = hosted
+    ? make("button", { onclick: () => (ofTab.remove(LEFT), start(1)) }, say.signIn)
+    : make("a", { className: "action", href: new URL("/login", home).href }, say.signIn);
+  send("unread", { unread: { messages: 0, mentions: 0 } });
+  state("signed-out", make("span", { role: "status" }, say.signedOut), back);
+}
+
+// ---- signing in
+
+function leave() {
+  turn?.abort();
+  turn = undefined;
+  for (const done of asked.values()) done();
+  frame?.close();
+  frame = undefined;
+}
+
+const me = () => host.email?.toLowerCase() ?? "";
+
+async function start(attempt, { code, quiet } = {}) {
+  leave();
+  const { signal } = (turn = new AbortController());
+  if (hosted && ofTab.get(LEFT) === me()) return signedOut();
+  for (; !signal.aborted; attempt++) {
+    state("checking", ...progress(quiet ? say.states.renewing : say.states.checking));
+    try {
+      const session = await climb(signal, code, quiet);
+      return signal.aborted || (await open(session, signal));
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      const left = await refused(error, attempt, signal);
+      if (!left) return undefined;
+    }
+  }
+  return undefined;
+}
+
+// refused waits where another try may help; 0 means that a card is shown.
+async function refused(thrown, attempt, signal) {
+  const error = typeof thrown.code === "string" ? thrown : problem(500, { code: "internal" });
+  if (error !== thrown) reportError(thrown);
+  if (error.code === "mfa_required") return void state("mfa", ...codeForm(say, error, (code) => start(1, { code })));
+  if (error.code === "signed_out") return void signedOut();
+  if (error.code === "cookies_blocked") return void (await ladder(error));
+  const wait = retriable(error) && backoff(attempt, error.retryAfter);
+  const button = (!wait || wait > PATIENCE) && fail(error, attempt);
+  for (let left = wait; left > 0 && !signal.aborted; left -= 1000) {
+    if (button) Object.assign(button, { disabled: true, ariaLive: "off", textContent: say.waiting(left / 1000) });
+    await sleep(Math.min(left, 1000));
+  }
+  return wait;
+}
+
+function climb(signal, code, quiet) {
+  const call = caller(signal);
+  return alone(async () => {
+    signal.throwIfAborted();
+    if (hosted) await tryRung(call);
+    return enter({
+      email: host.email, code, guarded: hosted, call, clean,
+      ask: () => ask(quiet ? "expired" : "signed-out"),
+      foreign: (email, signedIn) => sameOrigin && !wiped && foreign(email, signedIn),
+      on(what, session) {
+        if (what === "signing-in") state(what, ...progress(quiet ? say.states.renewing : say.states[what]));
+        else tell(what, session);
+      },
+    });
+  }, signal);
+}
+
+let wiped = false;
+
+// clean loads the shell anew: its answer carries Clear-Site-Data, which works on
+// a navigation only (docs/webapp.md G3). Where that did nothing, as on plain
+// http, scripts clear what they can; there is never a second navigation.
+async function clean() {
+  if (!query.has("switched")) {
+    query.set("switched", "1");
+    location.replace(`/embed?${query}`);
+    await new Promise(() => {});
+  }
+  await wipe();
+  wiped = true;
+}
+
+function ask(reason) {
+  const id = ++questions;
+  send("credentials", { id, reason });
+  return new Promise((done) => {
+    asked.set(id, done);
+    setTimeout(done, HOST_PATIENCE);
+  }).finally(() => asked.delete(id));
+}
+
+// ---- the ladder: cookies come back; else Storage Access; else a tab of its own
+
+// tryRung takes the rung that this browser needed before, without a sign-in.
+async function tryRung(call) {
+  const rung = lasting.get(RUNG);
+  if (rung === "access") allowed = (await document.requestStorageAccess?.().then(() => true, () => false)) ?? false;
+  if (rung !== "tab") return;
+  const reason = await probe(call);
+  if (reason.verdict === "blocked") throw problem(401, { code: "cookies_blocked", ...reason });
+  lasting.remove(RUNG);
+}
+
+async function probe(call) {
+  const answer = await call("test-cookies").then(() => call("test-cookies?step=read")).catch(() => ({}));
+  return { verdict: answer?.verdict, sentence: answer?.sentence };
+}
+
+async function ladder(error) {
+  const { signal } = turn;
+  const it = error.sentence ? error : { ...error, ...(await probe(caller(signal))) };
+  if (signal.aborted) return;
+  const link = home.href;
+  const giveUp = () => {
+    lasting.set(RUNG, "tab");
+    fail(it, 1, { link, button: make("button", { onclick: () => start(1) }, say.again(2, TRIES)) });
+  };
+  if (allowed || !hosted || !document.requestStorageAccess || lasting.get(RUNG) === "tab") return void giveUp();
+  const onclick = () => document.requestStorageAccess().then(() => {
+    allowed = true;
+    lasting.set(RUNG, "access");
+    start(1);
+  }, giveUp);
+  fail(it, 1, { link, button: make("button", { onclick }, say.allow) });
+}
+
+// ---- chat
+
+async function open(session, signal) {
+  ofTab.remove(LEFT);
+  own(session.user.email);
+  state("opening", ...progress(say.states.opening));
+  if (sameOrigin) await calm(session.user.id);
+  if (signal.aborted) return;
+  const again = make("button", { onclick: () => start(1) }, say.again(2, TRIES));
+  const slow = setTimeout(() => show("opening", ...progress(say.states.slow), again), PATIENCE);
+  signal.addEventListener("abort", () => clearTimeout(slow), { once: true });
+  frame = chat({
+    path: target ?? (sameOrigin ? home.pathname : home.href), label: host.label,
+    loaded() {
+      clearTimeout(slow);
+      state("ready");
+      tell("ready", session);
+    },
+    moved(path) {
+      target = path;
+      tell("navigate", { path });
+    },
+    left(path) {
+      heal();
+      target = pathOf(path ?? "", config.team) ?? target;
+    },
+    denied: () => (leave(), fail(problem(403, { code: "not_provisioned" }), 1)),
+  });
+  if (sameOrigin) {
+    follow({ signal, onChange: (unread) => send("unread", { unread }), onExpired: heal });
+  }
+}
+
+// heal signs in again after the session has ended under an open chat. What a
+// person ended on purpose is not undone, and what ends again and again is said.
+async function heal() {
+  target = frame?.path() ?? target;
+  leave();
+  const { signal } = (turn = new AbortController());
+  state("checking", ...progress(say.states.renewing));
+  await sleep(PAUSE); // the word that it was on purpose may come after the login page
+  if (signal.aborted) return;
+  if (!hosted || ofTab.get(LEFT) !== undefined) return signedOut();
+  const now = Date.now();
+  while (heals.length && now - heals[0] > HEALS.within) heals.shift();
+  if (heals.push(now) > HEALS.most) return expired();
+  await start(1, { quiet: true });
+  if (document.documentElement.dataset.state === "error") tell("expired");
+}
+
+function expired() {
+  const button = make("button", { onclick: () => ((heals.length = 0), start(1)) }, say.signIn);
+  fail(problem(401, { code: "session_expired" }), 1, { button });
+  tell("expired");
+}
+
+async function signOut({ everywhere }) {
+  leave();
+  const { signal } = (turn = new AbortController());
+  try {
+    await caller(signal)("logout", { everywhere: everywhere ?? false });
+    tell("signout");
+    if (!signal.aborted) signedOut();
+  } catch (error) {
+    if (!signal.aborted) fail(error, 0);
+  }
+}
+
+// The web app says so in localStorage when a person logs out, in whatever
+// window of this origin (docs/webapp.md F6).
+addEventListener("storage", ({ key, newValue }) => {
+  if (key !== "__logout__" || !newValue || !turn) return;
+  ofTab.set(LEFT, me());
+  tell("signout");
+  signedOut();
+});
+
+const wish = query.get("target");
+if (wish) target = pathOf(wish, config.team);
+if (!hosted) start(1);
+else state("checking", ...progress(say.states.checking));

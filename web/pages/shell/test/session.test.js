@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { alone, backoff, enter, problem, retriable } from "../session.js";
+import { message, words, language } from "../cards.js";
+
+const headers = (values) => new Headers(values);
+
+test("three tries, 300 ms and 800 ms apart, then no more", () => {
+  assert.deepEqual([1, 2, 3, 4].map((attempt) => backoff(attempt)), [300, 800, 0, 0]);
+});
+
+test("Retry-After lengthens a pause, never shortens it, and never adds a try", () => {
+  assert.equal(backoff(1, 7), 7000);
+  assert.equal(backoff(2, 0.1), 800);
+  assert.equal(backoff(3, 60), 0);
+});
+
+test("only what may pass by itself is tried again", () => {
+  const wanted = { 0: true, 429: true, 502: true, 503: true, 504: true, 400: false, 401: false, 403: false, 404: false, 409: false, 413: false, 500: false };
+  for (const [status, want] of Object.entries(wanted)) assert.equal(retriable({ status: Number(status) }), want, status);
+});
+
+test("problem+json keeps its code, reference and wait", () => {
+  const it = problem(429, { code: "rate_limited", request_id: "r1", retry_after: 12, detail: "d" });
+  assert.deepEqual(it, { code: "rate_limited", request_id: "r1", retry_after: 12, detail: "d", status: 429, retryAfter: 12 });
+});
+
+test("the Retry-After header wins over the body, and nonsense is no wait", () => {
+  assert.equal(problem(503, { retry_after: 12 }, headers({ "Retry-After": "3" })).retryAfter, 3);
+  for (const value of ["soon", "", "Wed, 21 Oct 2026 07:28:00 GMT"]) {
+    assert.equal(problem(503, undefined, headers({ "Retry-After": value })).retryAfter, 0, value);
+  }
+});
+
+test("a proxy's page becomes the same shape", () => {
+  assert.equal(problem(502).code, "upstream_unavailable");
+});
+
+const codes = ["login_refused", "origin_refused", "rate_limited", "upstream_invalid", "upstream_unavailable", "busy", "upstream_timeout", "invalid_request", "unreachable", "cookies_blocked", "credentials_missing", "session_expired", "not_provisioned", "seat_limit", "constructor", "never heard of it"];
+
+test("every code says what happened and what to do, in every language", () => {
+  for (const locale of ["en", "de-AT"]) {
+    for (const code of codes) {
+      const { text, advice } = message({ code, status: 503 }, false, words(locale));
+      assert.match(text, /^[A-Z].*\.$/, code);
+      if (!["cookies_blocked", "session_expired"].includes(code)) assert.match(advice, /^[A-Z].*\.$/, code);
+    }
+  }
+});
+
+test("the languages have the same words", () => {
+  const shape = (it) => JSON.stringify(it, (_, value) => (typeof value === "object" ? Object.fromEntries(Object.entries(value).sort()) : typeof value)).replace(/"[^"]*":/g, "$&");
+  assert.equal(shape(words("de")), shape(words("en")));
+  for (const unknown of [undefined, "", "fr", "constructor", "__proto__"]) assert.equal(language(unknown), "en");
+});
+
+test("after the last try the advice is no longer to wait", () => {
+  const down = { code: "upstream_unavailable", status: 503 };
+  assert.notEqual(message(down).advice, message(down, true).advice);
+  assert.match(message(down, true).advice, /reload/i);
+});
+
+// walk runs enter against answers in order and returns the calls it made.
+async function walk(answers, change = {}) {
+  const log = [];
+  const call = async (path, body) => {
+    log.push(body ? `${path} ${JSON.stringify(body)}` : path);
+    const answer = answers.shift();
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  const it = { guarded: true, call, ask: async () => ({ email: "demo@erp.test", password: "p" }), foreign: () => false, clean: async () => void log.push("clean"), on: (what) => log.push(`(${what})`), ...change };
+  return { log, session: await enter(it).catch((error) => (log.push(error.code), undefined)) };
+}
+
+const session = (name) => ({ user: { id: name, email: `${name}@erp.test` } });
+
+test("a session that is there is taken, and costs no sign-in", async () => {
+  assert.deepEqual((await walk([session("demo")], { email: "DEMO@erp.test" })).log, ["session"]);
+  assert.deepEqual((await walk([session("demo")])).log, ["session"]);
+});
+
+test("without a session the host's credentials make one, and it is looked at", async () => {
+  const { log } = await walk([undefined, session("demo"), session("demo")], { code: "123456" });
+  assert.deepEqual(log, ["session", "(signing-in)", 'login {"email":"demo@erp.test","password":"p","mfa_code":"123456"}', "session", "(signin)"]);
+});
+
+test("cookies that do not come back are named", async () => {
+  assert.equal((await walk([undefined, session("demo"), undefined])).log.at(-1), "cookies_blocked");
+  assert.equal((await walk([undefined, session("demo"), session("dana")])).log.at(-1), "cookies_blocked");
+});
+
+test("somebody else's session ends, and what they stored goes, before anything else", async () => {
+  const { log } = await walk([session("dana"), true, undefined, session("demo"), session("demo")], { email: "demo@erp.test" });
+  assert.deepEqual(log.slice(0, 4), ["session", 'logout {"forget":true}', "(signout)", "clean"]);
+  assert.equal(log.at(-1), "(signin)");
+});
+
+test("a session that does not go away is no loop", async () => {
+  const { log } = await walk([session("dana"), true, session("dana")], { email: "demo@erp.test" });
+  assert.deepEqual(log.slice(-2), ["session", "cookies_blocked"]);
+});
+
+test("another person's storage is cleared before the sign-in", async () => {
+  let foreign = true;
+  const { log } = await walk([undefined, true, undefined, session("demo"), session("demo")], { email: "demo@erp.test", foreign: () => foreign, clean: async () => (foreign = false) });
+  assert.deepEqual(log.slice(0, 3), ["session", 'logout {"forget":true}', "session"]);
+  assert.equal(log.at(-1), "(signin)");
+});
+
+test("without a host page nobody is signed out and nobody in", async () => {
+  assert.deepEqual((await walk([session("dana")], { guarded: false, foreign: () => true })).log, ["session"]);
+  assert.deepEqual((await walk([undefined], { guarded: false })).log, ["session", "signed_out"]);
+});
+
+test("no credentials, no sign-in", async () => {
+  assert.equal((await walk([undefined], { ask: async () => undefined })).log.at(-1), "credentials_missing");
+});
+
+test("sign-ins of one browser wait for one another where it can", async () => {
+  const asked = [];
+  await alone(async () => {}, undefined, { request: async (name, options, work) => (asked.push(name), work()) });
+  assert.deepEqual(asked, ["matterpass.sign-in"]);
+  assert.equal(await alone(async () => 1, undefined, null), 1);
+});

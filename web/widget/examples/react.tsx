@@ -1,0 +1,43 @@
+// A wrapper for React 19, which passes properties, functions among them, to
+// custom elements and listens to their events by itself where a prop begins
+// with "on" and the event's exact name follows.
+
+import { useEffect, useRef } from "react";
+import type { DetailedHTMLProps, HTMLAttributes } from "react";
+import type { ChatError, CredentialsSource, MattermostChat, Unread } from "matterpass-widget";
+
+type Attributes = Partial<Pick<MattermostChat, "server" | "email" | "channel" | "theme" | "locale" | "label" | "lazy" | "credentials">>;
+
+declare module "react" {
+  namespace JSX {
+    interface IntrinsicElements {
+      "mattermost-chat": DetailedHTMLProps<HTMLAttributes<MattermostChat>, MattermostChat> & Attributes;
+    }
+  }
+}
+
+export interface ChatProps {
+  server: string;
+  email: string;
+  credentials: CredentialsSource;
+  channel?: string;
+  onUnread?: (unread: Unread) => void;
+  onError?: (error: ChatError) => void;
+}
+
+export function Chat({ server, email, credentials, channel, onUnread, onError }: ChatProps) {
+  const element = useRef<MattermostChat>(null);
+
+  // From the chat host, so that element and shell are always of one version.
+  useEffect(() => void import(/* @vite-ignore */ `${server}/widget/v1/matterpass.js`), [server]);
+
+  useEffect(() => {
+    const leaving = new AbortController();
+    const { signal } = leaving;
+    element.current?.addEventListener("unread", ({ detail }) => onUnread?.(detail), { signal });
+    element.current?.addEventListener("error", (event) => onError?.(event.detail), { signal });
+    return () => leaving.abort();
+  }, [onUnread, onError]);
+
+  return <mattermost-chat ref={element} server={server} email={email} channel={channel} credentials={credentials} style={{ height: "40rem" }} />;
+}
