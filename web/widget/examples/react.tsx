@@ -6,12 +6,12 @@ import { useEffect, useRef } from "react";
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
 import type { ChatError, CredentialsSource, MattermostChat, Unread } from "matterpass-widget";
 
-type Attributes = Partial<Pick<MattermostChat, "server" | "email" | "channel" | "theme" | "locale" | "label" | "lazy" | "credentials">>;
+type ChatAttributes = Partial<Pick<MattermostChat, "server" | "email" | "channel" | "theme" | "locale" | "label" | "lazy" | "credentials">>;
 
 declare module "react" {
   namespace JSX {
     interface IntrinsicElements {
-      "mattermost-chat": DetailedHTMLProps<HTMLAttributes<MattermostChat>, MattermostChat> & Attributes;
+      "mattermost-chat": DetailedHTMLProps<HTMLAttributes<MattermostChat>, MattermostChat> & ChatAttributes;
     }
   }
 }
