@@ -59,6 +59,9 @@ func TestTossedCookiesNeverReachMattermostTwice(t *testing.T) {
 	var mu sync.Mutex
 	var seen []string
 	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/api/v4/users/me" || r.Header.Get("Authorization") != "" {
+			return // Matterpass's own questions
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		seen = r.Header["Cookie"]
