@@ -30,6 +30,7 @@ const STYLE = `
 iframe, section { position: absolute; inset: 0; width: 100%; height: 100%; border: 0 }
 section { z-index: 1; display: grid; place-content: center; justify-items: center; gap: 1rem; text-align: center; background: inherit }
 section * { max-width: 20rem; font: inherit; overflow-wrap: anywhere }
+b { font-weight: 700 }
 `;
 
 const EVENTS = ["ready", "signin", "signout", "navigate", "expired", "error"];
