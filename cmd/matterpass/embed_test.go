@@ -234,6 +234,8 @@ func renewsSession(s seat) {
 	s.enter()
 	s.Do(theChat + `.open("warehouse")`)
 	s.page().Wait(`location.pathname === "/erp/channels/warehouse" && document.documentElement.dataset.live === "true"`)
+	s.page().Text(`document.querySelector("[data-testid=channel-orders]").click()`)
+	s.Wait(`told.at(-1) === "navigate/erp/channels/orders"`)
 	s.Do("told.length = 0")
 	s.mattermost.RevokeSessions(simulator.DemoEmail)
 	s.page().Text(`document.querySelector("[data-testid=channel-orders]").click()`) // Mattermost notices
