@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -63,28 +62,7 @@ type desk struct {
 // sit starts a demo, and a tab that has not opened it yet.
 func (at topology) sit(t *testing.T) desk {
 	t.Helper()
-	t.Setenv("COOKIE_SECURE", at.cookies)
-	ctx, stop := context.WithCancel(context.Background())
-	log := &lockedBuffer{}
-	d, err := demoCmd{Addr: at.chat, ErpAddr: at.erp, SimulatorAddr: "localhost:0"}.start(ctx, console{log, log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- d.run(ctx) }()
-	t.Cleanup(func() {
-		stop()
-		if t.Failed() {
-			t.Logf("the log:\n%s", log)
-		}
-	})
-	at.whole.Cleanup(func() {
-		if err := <-ended; err != nil {
-			at.whole.Errorf("%v\n%s", err, log)
-		}
-		d.close()
-	})
-	return desk{at.browser.NewTab(t), d, at}
+	return desk{at.browser.NewTab(t), watchedDemo(t, at.whole, at.erp, at.chat, at.cookies), at}
 }
 
 // colleague is Dana, at a desk of her own.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -63,26 +62,9 @@ func TestEmbedded(t *testing.T) {
 }
 
 // sit starts a demo, and a tab that has not opened it yet.
-// Its end, with WebSockets to be closed in their time, is the whole test's to await.
 func (at site) sit(t, whole *testing.T, b *browsertest.Browser) seat {
 	t.Helper()
-	t.Setenv("COOKIE_SECURE", at.cookies)
-	ctx, stop := context.WithCancel(context.Background())
-	log := &lockedBuffer{}
-	d, err := demoCmd{Addr: at.chat, ErpAddr: at.erp, SimulatorAddr: "localhost:0"}.start(ctx, console{log, log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- d.run(ctx) }()
-	t.Cleanup(stop)
-	whole.Cleanup(func() {
-		if err := <-ended; err != nil {
-			whole.Errorf("%v\n%s", err, log)
-		}
-		d.close()
-	})
-	return seat{b.NewTab(t), d}
+	return seat{b.NewTab(t), watchedDemo(t, whole, at.erp, at.chat, at.cookies)}
 }
 
 const theChat = `document.querySelector("#chat")`

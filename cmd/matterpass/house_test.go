@@ -45,6 +45,35 @@ func startDemo(t *testing.T, flags ...string) *house {
 	return h
 }
 
+// watchedDemo starts a demo whose parts a browser test can ask. It stops with t;
+// its end, with WebSockets to be closed in their time, is the whole test's to
+// await.
+func watchedDemo(t, whole *testing.T, erp, chat, cookies string) *demo {
+	t.Helper()
+	t.Setenv("COOKIE_SECURE", cookies)
+	ctx, stop := context.WithCancel(context.Background())
+	log := &lockedBuffer{}
+	d, err := demoCmd{Addr: chat, ErpAddr: erp, SimulatorAddr: "localhost:0"}.start(ctx, console{log, log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- d.run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if t.Failed() {
+			t.Logf("the log:\n%s", log)
+		}
+	})
+	whole.Cleanup(func() {
+		if err := <-ended; err != nil {
+			whole.Errorf("%v\n%s", err, log)
+		}
+		d.close()
+	})
+	return d
+}
+
 // end stops the demo and answers its exit code.
 func (h *house) end() int {
 	h.stop()
