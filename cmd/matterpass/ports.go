@@ -108,7 +108,7 @@ type failures struct {
 	hasher limit.Hasher
 }
 
-func (f failures) Begin(account string, ceiling int) (func(login.Verdict), bool) {
+func (f failures) Begin(_ context.Context, account string, ceiling int) (func(login.Verdict), bool) {
 	key := f.hasher.Key("failures", account)
 	return func(v login.Verdict) { f.end(key, v) }, f.counts.Begin(key, ceiling)
 }
@@ -124,7 +124,9 @@ func (f failures) end(key limit.Key, v login.Verdict) {
 	}
 }
 
-func (f failures) Clear(account string) { f.counts.Clear(f.hasher.Key("failures", account)) }
+func (f failures) Clear(_ context.Context, account string) {
+	f.counts.Clear(f.hasher.Key("failures", account))
+}
 
 // witness has the gateway know every session that a sign-in of ours opened,
 // wherever it was asked for.

@@ -22,20 +22,23 @@ func House() Rules {
 		Module: module,
 		Folders: map[string][]string{
 			"cmd/matterpass":        {Any},
-			"cmd/matterpass-plugin": {},
+			"cmd/matterpass-plugin": {"internal/companion"},
 
-			"internal/email":    {},
-			"internal/upstream": {},
+			"internal/email":     {},
+			"internal/upstream":  {},
+			"internal/companion": {},
+			"internal/signature": {},
 
 			"internal/login":     words,
 			"internal/provision": words,
-			"internal/ticket":    words,
+			"internal/ticket":    append([]string{"internal/login"}, words...),
+			"internal/mint":      append([]string{"internal/login"}, words...),
 
 			"internal/assertion":  adapter,
 			"internal/audit":      adapter,
 			"internal/limit":      adapter,
-			"internal/mattermost": adapter,
-			"internal/store":      adapter,
+			"internal/mattermost": append([]string{"internal/mint", "internal/companion"}, adapter...),
+			"internal/store":      append([]string{"internal/mint"}, adapter...),
 
 			"internal/config":     {},
 			"internal/cookie":     {},
@@ -43,14 +46,14 @@ func House() Rules {
 			"internal/erp":        {},
 			"internal/middleware": {},
 			"internal/observe":    {},
-			"internal/simulator":  {},
+			"internal/simulator":  {"internal/companion"},
 			"web":                 {},
 
 			"internal/gateway": append([]string{
 				"internal/login", "internal/cookie", "internal/middleware",
 			}, words...),
 			"internal/httpapi": append([]string{
-				"internal/audit", "internal/cookie", "internal/doctor", "internal/middleware", "web",
+				"internal/audit", "internal/cookie", "internal/doctor", "internal/middleware", "internal/signature", "web",
 			}, adapter...),
 			"internal/server": {"internal/httpapi", "internal/gateway", "internal/middleware"},
 
@@ -70,7 +73,7 @@ func fences(domain []string) []Fence {
 		{Import: chi + "/middleware", Only: []string{"internal/httpapi", "internal/server", "internal/middleware"}},
 		{Import: chi, Only: []string{"internal/httpapi", "internal/server"}},
 		{Import: "net/http/pprof", Only: []string{"internal/server", "cmd/matterpass"}},
-		{Import: "net/http", Never: []string{"internal/login", "internal/provision"}},
+		{Import: "net/http", Never: []string{"internal/login", "internal/provision", "internal/ticket", "internal/mint"}},
 		{Import: "log", Never: domain},
 		{Import: zerolog, Never: domain},
 		{Import: "github.com/chromedp", Only: []string{"internal/browsertest"}},

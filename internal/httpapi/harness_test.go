@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -139,13 +140,15 @@ type failures struct {
 	hasher limit.Hasher
 }
 
-func (f *failures) Begin(account string, ceiling int) (func(login.Verdict), bool) {
+func (f *failures) Begin(_ context.Context, account string, ceiling int) (func(login.Verdict), bool) {
 	key := f.hasher.Key("failures", account)
 	end := map[login.Verdict]func(limit.Key){login.Counted: f.counts.Fail, login.NotCounted: f.counts.Release, login.Succeeded: f.counts.Succeed}
 	return func(v login.Verdict) { end[v](key) }, f.counts.Begin(key, ceiling)
 }
 
-func (f *failures) Clear(account string) { f.counts.Clear(f.hasher.Key("failures", account)) }
+func (f *failures) Clear(_ context.Context, account string) {
+	f.counts.Clear(f.hasher.Key("failures", account))
+}
 
 func document(t *testing.T) routers.Router {
 	t.Helper()

@@ -17,6 +17,24 @@ var (
 	ErrSignedOut = errors.New("not signed in")
 	// ErrUnknown: there is no such account; never shown to a browser.
 	ErrUnknown = errors.New("no such account")
+	// ErrSpent: this proof was used before.
+	ErrSpent = errors.New("it was used before")
+	// ErrConflict: the account, or the identity, belongs to somebody else, or to
+	// nobody who may sign in this way.
+	ErrConflict = errors.New("conflicts with an account or link that exists")
+	// ErrNotProvisioned: Mattermost does not know the person, and nobody may be
+	// made known by signing in.
+	ErrNotProvisioned = errors.New("there is no account for this person yet")
+	// ErrMintRefused: this account cannot be signed in without its password.
+	ErrMintRefused = errors.New("no session can be made for this account")
+	// ErrMintUnavailable: the way of making sessions does not answer.
+	ErrMintUnavailable = errors.New("sessions cannot be made at the moment")
+	// ErrKeysUnavailable: the issuer's keys cannot be had.
+	ErrKeysUnavailable = errors.New("the issuer's keys cannot be had at the moment")
+	// ErrStoreUnavailable: what must be remembered cannot be.
+	ErrStoreUnavailable = errors.New("the database is not available")
+	// ErrSeatLimit: Mattermost takes no more people.
+	ErrSeatLimit = errors.New("no seat is left")
 )
 
 // Refusal is Mattermost's no to a password. errors.Is finds ErrRefused or

@@ -24,6 +24,7 @@ type User struct {
 // Session is a session that Mattermost holds for a user.
 type Session struct {
 	User      User
+	ID        string    // Mattermost's own id of it; empty where it is not known
 	Token     string    // the value of MMAUTHTOKEN, 26 characters of [a-z0-9]
 	CSRF      string    // the session's real CSRF value, the same shape
 	ExpiresAt time.Time // the zero time where Mattermost does not say
@@ -52,7 +53,7 @@ type Decision struct {
 
 // Outcome is how a sign-in ended, for metrics, log and audit trail.
 type Outcome struct {
-	Way     string // "password"
+	Way     string // a word of Ways
 	Result  string // a word of Results
 	Reason  string // Mattermost's error id behind a refusal; for the log alone
 	Account string // as named by the client; not canonical for the unknown
@@ -109,9 +110,9 @@ type Limiter interface {
 type Failures interface {
 	// Begin takes one of ceiling tries, or reports that there is none left. end
 	// must be called once, with what became of the try.
-	Begin(account string, ceiling int) (end func(Verdict), ok bool)
+	Begin(ctx context.Context, account string, ceiling int) (end func(Verdict), ok bool)
 	// Clear forgets the account's failures.
-	Clear(account string)
+	Clear(ctx context.Context, account string)
 }
 
 // Verdict is what became of a try.

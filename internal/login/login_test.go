@@ -80,7 +80,7 @@ type failures struct {
 	hasher limit.Hasher
 }
 
-func (f failures) Begin(account string, ceiling int) (func(login.Verdict), bool) {
+func (f failures) Begin(_ context.Context, account string, ceiling int) (func(login.Verdict), bool) {
 	key := f.hasher.Key("failures", account)
 	return func(v login.Verdict) {
 		switch v {
@@ -94,7 +94,9 @@ func (f failures) Begin(account string, ceiling int) (func(login.Verdict), bool)
 	}, f.counts.Begin(key, ceiling)
 }
 
-func (f failures) Clear(account string) { f.counts.Clear(f.hasher.Key("failures", account)) }
+func (f failures) Clear(_ context.Context, account string) {
+	f.counts.Clear(f.hasher.Key("failures", account))
+}
 
 type allow func(account, device string, from netip.Addr) login.Decision
 

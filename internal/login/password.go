@@ -51,7 +51,7 @@ func (s *Service) WithPassword(ctx context.Context, a Attempt) (Session, error) 
 	}
 	session, err := s.withPassword(ctx, a)
 	s.Decided(ctx, Outcome{
-		Way: "password", Result: result(err), Reason: reason(err), Account: a.Name.Value, UserID: session.User.ID,
+		Way: ByPassword, Result: result(err), Reason: reason(err), Account: a.Name.Value, UserID: session.User.ID,
 		Client: a.Client, Took: time.Since(start),
 	})
 	if errors.Is(err, ErrRefused) {
@@ -103,7 +103,7 @@ func (s *Service) withPassword(ctx context.Context, a Attempt) (Session, error) 
 	if err != nil {
 		return Session{}, &Denied{AttemptsLeft: decision.Remaining, cause: fmt.Errorf("%w: no such account", ErrRefused)}
 	}
-	end, ok := s.Failures.Begin(account, s.ceiling(known))
+	end, ok := s.Failures.Begin(ctx, account, s.ceiling(known))
 	if !ok {
 		return Session{}, &Denied{AttemptsLeft: decision.Remaining, cause: errGuarded}
 	}

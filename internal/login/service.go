@@ -97,7 +97,7 @@ func (s *Service) Unlock(ctx context.Context, name Name) error {
 			return err
 		}
 	}
-	s.Failures.Clear(account)
+	s.Failures.Clear(ctx, account)
 	return nil
 }
 
