@@ -86,9 +86,10 @@ func (g *Gateway) attempt(w http.ResponseWriter, r *http.Request) (login.Attempt
 	}
 	name, err := in.name()
 	return login.Attempt{
-		Name: name, Password: in.Password, Code: in.Code,
-		Device: cookie.DeviceOf(r), Previous: cookie.TokenOf(r),
-		Client: login.Client{Addr: g.ClientAddr(r), UserAgent: r.UserAgent()},
+		Name: name, Password: in.Password, Visit: login.Visit{
+			Code: in.Code, Device: cookie.DeviceOf(r), Previous: cookie.TokenOf(r),
+			Client: login.Client{Addr: g.ClientAddr(r), UserAgent: r.UserAgent()},
+		},
 	}, err
 }
 

@@ -76,7 +76,7 @@ func TestWhatALoginAsksFor(t *testing.T) {
 		"by id, which wins": {`{"login_id":"x","id":"` + someID + `","password":"secret"}`,
 			login.Attempt{Name: login.Name{Kind: login.ByID, Value: someID}, Password: "secret"}},
 		"as the web app sends it": {`{"device_id":"","login_id":"demo@erp.test","password":" \u00e5\u0020","token":"123456","deviceId":"","ldapId":{"a":[1]}}`,
-			login.Attempt{Name: login.Name{Kind: login.ByEmail, Value: "demo@erp.test"}, Password: " å ", Code: "123456"}},
+			login.Attempt{Name: login.Name{Kind: login.ByEmail, Value: "demo@erp.test"}, Password: " å ", Visit: login.Visit{Code: "123456"}}},
 		"keys in another case are other keys": {`{"Login_ID":"x","login_id":"demo@erp.test","PASSWORD":"y","password":"secret"}`,
 			login.Attempt{Name: login.Name{Kind: login.ByEmail, Value: "demo@erp.test"}, Password: "secret"}},
 	}

@@ -67,9 +67,10 @@ func (a *API) attempt(r *http.Request) (login.Attempt, error) {
 		return login.Attempt{}, err
 	}
 	return login.Attempt{
-		Name: name, Password: *in.Password, Code: in.MFACode,
-		Device: cookie.DeviceOf(r), Previous: cookie.TokenOf(r),
-		Client: login.Client{Addr: middleware.ClientAddr(r.Context()), UserAgent: r.UserAgent()},
+		Name: name, Password: *in.Password, Visit: login.Visit{
+			Code: in.MFACode, Device: cookie.DeviceOf(r), Previous: cookie.TokenOf(r),
+			Client: login.Client{Addr: middleware.ClientAddr(r.Context()), UserAgent: r.UserAgent()},
+		},
 	}, nil
 }
 

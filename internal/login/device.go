@@ -73,13 +73,18 @@ func (d device) knows(account string) bool {
 	return d.id != "" && slices.Contains(d.tags, d.key.tag(d.id, account))
 }
 
-// remember returns the value for a device on which account has now signed in.
-// Tags made with an older key are dropped with it.
-func (d *Devices) remember(on device, account string) string {
-	key := d.keys[0]
-	if on.id == "" || on.key.ID != key.ID {
-		on = device{id: encode(randomBytes(deviceIDBytes))}
+// renewed gives a new browser its id, and one that came with an older key, too:
+// the tags that were made with it are dropped.
+func (d *Devices) renewed(on device) device {
+	if on.id == "" || on.key.ID != d.keys[0].ID {
+		return device{id: encode(randomBytes(deviceIDBytes)), key: d.keys[0]}
 	}
+	return on
+}
+
+// remember returns the value for a device on which account has now signed in.
+func (d *Devices) remember(on device, account string) string {
+	on, key := d.renewed(on), d.keys[0]
 	tag := key.tag(on.id, account)
 	tags := []string{tag}
 	for _, other := range on.tags {

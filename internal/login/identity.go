@@ -1,6 +1,7 @@
 package login
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -40,6 +41,9 @@ type Proof struct {
 	ID        string // of the statement, unique for its issuer: jti
 	IssuedAt  time.Time
 	ExpiresAt time.Time
+	// Spend uses the proof up where its issuer keeps count itself, as Once.Spend
+	// does; nil for one that is spent by its id.
+	Spend func(context.Context) error
 }
 
 // Account is what a sign-in without a password has to know of an account.
@@ -52,6 +56,7 @@ type Account struct {
 	AuthService   string // empty where Mattermost checks the password itself
 	Roles         []string
 	MFA           bool // a second factor is active
+	Created       time.Time
 }
 
 // obstacle names what keeps an account from being signed in without its

@@ -33,6 +33,8 @@ type Session struct {
 	Profile []byte
 	// Device is the new value of the browser's device cookie; empty for none.
 	Device string
+	// Switched: somebody else used this browser before.
+	Switched bool
 }
 
 // Client is where a request came from.
@@ -57,6 +59,7 @@ type Outcome struct {
 	Result  string // a word of Results
 	Reason  string // Mattermost's error id behind a refusal; for the log alone
 	Account string // as named by the client; not canonical for the unknown
+	Issuer  string // of the proof; empty for a password
 	UserID  string // empty unless signed in
 	Client  Client
 	Took    time.Duration // without the time that a refusal is held back
@@ -64,7 +67,7 @@ type Outcome struct {
 
 // Results lists every word that Outcome.Result can be.
 func Results() []string {
-	return []string{"signed_in", "refused", "mfa_required", "limited", "guarded", "busy", "throttled", "unavailable", "timeout", "invalid", "gone", "failed"}
+	return []string{"signed_in", "refused", "mfa_required", "limited", "guarded", "busy", "throttled", "spent", "conflict", "not_provisioned", "seat_limit", "mint_refused", "mint_unavailable", "keys_unavailable", "store_unavailable", "unavailable", "timeout", "invalid", "gone", "failed"}
 }
 
 // Passwords exchanges a password for a session of Mattermost's own.

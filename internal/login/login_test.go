@@ -130,5 +130,5 @@ func attempt(t *testing.T, address, password string) login.Attempt {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return login.Attempt{Name: name, Password: password, Client: login.Client{Addr: netip.MustParseAddr("192.0.2.1")}}
+	return login.Attempt{Name: name, Password: password, Visit: login.Visit{Client: login.Client{Addr: netip.MustParseAddr("192.0.2.1")}}}
 }

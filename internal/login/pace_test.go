@@ -130,7 +130,7 @@ func BenchmarkAddedToMattermostsOwnTime(b *testing.B) {
 	m := &mattermost{}
 	service := newService(m)
 	name, _ := login.EmailName("demo@erp.test")
-	a := login.Attempt{Name: name, Password: "right", Client: login.Client{Addr: netip.MustParseAddr("192.0.2.1")}}
+	a := login.Attempt{Name: name, Password: "right", Visit: login.Visit{Client: login.Client{Addr: netip.MustParseAddr("192.0.2.1")}}}
 	for b.Loop() {
 		if _, err := service.WithPassword(b.Context(), a); err != nil {
 			b.Fatal(err)

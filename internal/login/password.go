@@ -13,14 +13,19 @@ import (
 	"matterpass/internal/upstream"
 )
 
-// Attempt is one try at a password.
-type Attempt struct {
-	Name     Name
-	Password string // byte-exact, 1 to 72 bytes
+// Visit is the browser's side of a sign-in, in whichever way.
+type Visit struct {
 	Code     string // one-time code of digits, spaces among them do not count; empty for none
 	Device   string // the browser's device value; empty for none
 	Previous string // the browser's session token so far; ended after a success
 	Client   Client
+}
+
+// Attempt is one try at a password.
+type Attempt struct {
+	Name     Name
+	Password string // byte-exact, 1 to 72 bytes
+	Visit
 }
 
 // Mattermost's bounds: its longest password (docs/mattermost.md I4) and the
@@ -45,27 +50,16 @@ func (s *Service) WithPassword(ctx context.Context, a Attempt) (Session, error) 
 	start := time.Now()
 	// Mattermost counts a code that is none as a failure, and answers as if there
 	// had been no code (docs/mattermost.md A6).
-	a.Code = strings.ReplaceAll(a.Code, " ", "")
+	a.Code = withoutSpaces(a.Code)
 	if err := a.validate(); err != nil {
 		return Session{}, err
 	}
 	session, err := s.withPassword(ctx, a)
-	s.Decided(ctx, Outcome{
-		Way: ByPassword, Result: result(err), Reason: reason(err), Account: a.Name.Value, UserID: session.User.ID,
-		Client: a.Client, Took: time.Since(start),
-	})
+	s.decide(ctx, Outcome{Way: ByPassword, Account: a.Name.Value, Client: a.Client, Took: time.Since(start)}, session, err)
 	if errors.Is(err, ErrRefused) {
 		s.floor.wait(ctx, start)
 	}
 	return session, err
-}
-
-func reason(err error) string {
-	var refusal *Refusal
-	if errors.As(err, &refusal) {
-		return refusal.Reason
-	}
-	return ""
 }
 
 func (a Attempt) validate() error {
@@ -78,7 +72,14 @@ func (a Attempt) validate() error {
 		return &Invalid{"password", "is longer than 72 bytes, the most that Mattermost takes"}
 	case !utf8.ValidString(a.Password) || strings.ContainsRune(a.Password, 0):
 		return &Invalid{"password", "has bytes that are not text"}
-	case len(a.Code) > codeMost || strings.ContainsFunc(a.Code, isNotDigit):
+	}
+	return validateCode(a.Code)
+}
+
+func withoutSpaces(code string) string { return strings.ReplaceAll(code, " ", "") }
+
+func validateCode(code string) error {
+	if len(code) > codeMost || strings.ContainsFunc(code, isNotDigit) {
 		return &Invalid{"mfa_code", "is not a one-time code of digits"}
 	}
 	return nil
@@ -115,7 +116,9 @@ func (s *Service) withPassword(ctx context.Context, a Attempt) (Session, error) 
 	if err := s.deliverable(ctx, session, a.Previous); err != nil {
 		return Session{}, err
 	}
+	device = s.Devices.renewed(device)
 	session.Device = s.Devices.remember(device, account)
+	s.note(ctx, session, device)
 	return session, nil
 }
 
@@ -133,6 +136,15 @@ func (s *Service) account(ctx context.Context, name Name) (string, error) {
 		return name.key(), err
 	}
 	return string(address), nil
+}
+
+// note remembers the session of a password. Where it cannot be remembered the
+// person is signed in all the same: Mattermost knows the session.
+func (s *Service) note(ctx context.Context, session Session, device device) {
+	if s.Records == nil {
+		return
+	}
+	_ = s.Records.Begin(context.WithoutCancel(ctx), session.Token, recordOf(session, Proof{Way: ByPassword}, device))
 }
 
 func bucketOf(d device, known bool) string {

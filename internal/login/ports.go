@@ -82,10 +82,16 @@ type Links interface {
 	RemoveLink(ctx context.Context, issuer, subject string) error
 }
 
-// Origins remembers which accounts Matterpass made itself.
+// Origins remembers which accounts Matterpass made itself, and with which
+// address: one that was changed since says nothing about its owner.
 type Origins interface {
-	MarkCreated(ctx context.Context, userID string) error
-	IsCreated(ctx context.Context, userID string) (bool, error)
+	// Creating notes that an account is about to be made, in case that nothing can
+	// be noted afterwards.
+	Creating(ctx context.Context, address email.Address) error
+	MarkCreated(ctx context.Context, userID string, address email.Address) error
+	// IsCreated also answers for an account that came into being within two
+	// minutes after Creating.
+	IsCreated(ctx context.Context, account Account) (bool, error)
 }
 
 // Minter makes a session for an account without its password.
@@ -153,7 +159,8 @@ type Records interface {
 	// Overdue ends those that are older than maxAge or unused for longer than idle;
 	// zero is no bound.
 	Overdue(ctx context.Context, now time.Time, maxAge, idle time.Duration) error
-	// LastOn is the youngest record of an identity in a browser, or ErrUnknown.
+	// LastOn is the youngest record in a browser, or ErrUnknown; of the identity,
+	// where one is given.
 	LastOn(ctx context.Context, device string, who Identity) (Record, error)
 
 	// Undelivered leases at most n revocations that Mattermost has not confirmed,

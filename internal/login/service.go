@@ -2,16 +2,20 @@ package login
 
 import (
 	"context"
-	"errors"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"matterpass/internal/email"
-	"matterpass/internal/upstream"
 )
 
 // Options wires a Service. Accounts may be nil: then only addresses name
-// accounts. The durations and counts that are zero get the stated default.
+// accounts. Where Minter is nil, nobody signs in without a password, and the ports
+// of Proofs are not asked. The durations and counts that are zero get the stated
+// default.
 type Options struct {
+	Proofs
+
 	Passwords Passwords
 	Sessions  Sessions
 	Accounts  Accounts
@@ -19,9 +23,12 @@ type Options struct {
 	Limiter   Limiter
 	Failures  Failures
 	Devices   *Devices
+	Records   Records // nil: sessions are not remembered, and Minter must be nil
 
 	Concurrency int           // sign-ins in flight towards Mattermost; 4
 	Queue       int           // sign-ins waiting; 64
+	Mints       int           // sessions being made at the same time without a password check; 16
+	MintQueue   int           // of those waiting; 512
 	Patience    time.Duration // longest wait in the queue; 5 s
 	Floor       time.Duration // least time that a refusal takes; 250 ms
 
@@ -32,17 +39,40 @@ type Options struct {
 	Decided func(context.Context, Outcome)
 }
 
+// Proofs are the ports of signing in without a password.
+type Proofs struct {
+	Verifier   Verifier // nil: no assertions
+	Once       Once
+	Links      Links
+	Origins    Origins
+	People     People
+	Newcomers  Newcomers // nil: signing in makes no accounts
+	Cutter     Cutter
+	Minter     Minter
+	Identities Limiter // of people; passwords have Options.Limiter
+
+	// MintHashes reports that making a session costs Mattermost a password check,
+	// so that it has to wait for its turn among the passwords.
+	MintHashes func() bool
+	AskMFA     bool // an account's second factor is asked for
+	TrustMFA   bool // unless the issuer asked for one
+}
+
 // Service signs people in and out. It is safe for concurrent use.
 type Service struct {
 	Options
-	gate  *gate
-	floor *floor
+	gate    *gate // password checks
+	mints   *gate // sessions that cost none
+	floor   *floor
+	lookups singleflight.Group
 }
 
 // New returns a Service.
 func New(o Options) *Service {
 	setDefault(&o.Concurrency, 4)
 	setDefault(&o.Queue, 64)
+	setDefault(&o.Mints, 16)
+	setDefault(&o.MintQueue, 512)
 	setDefault(&o.Patience, 5*time.Second)
 	setDefault(&o.Floor, 250*time.Millisecond)
 	if o.MaxAttempts == nil {
@@ -51,7 +81,12 @@ func New(o Options) *Service {
 	if o.Decided == nil {
 		o.Decided = func(context.Context, Outcome) {}
 	}
-	return &Service{Options: o, gate: newGate(o.Concurrency, o.Queue), floor: &floor{least: o.Floor}}
+	if o.MintHashes == nil {
+		o.MintHashes = func() bool { return false }
+	}
+	return &Service{
+		Options: o, gate: newGate(o.Concurrency, o.Queue), mints: newGate(o.Mints, o.MintQueue), floor: &floor{least: o.Floor},
+	}
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -99,39 +134,4 @@ func (s *Service) Unlock(ctx context.Context, name Name) error {
 	}
 	s.Failures.Clear(ctx, account)
 	return nil
-}
-
-// result names how a sign-in ended.
-func result(err error) string {
-	var (
-		limited   *Limited
-		busy      *Busy
-		throttled *upstream.Throttled
-	)
-	switch {
-	case err == nil:
-		return "signed_in"
-	case errors.Is(err, errGuarded):
-		return "guarded"
-	case errors.Is(err, ErrRefused):
-		return "refused"
-	case errors.Is(err, ErrMFARequired):
-		return "mfa_required"
-	case errors.As(err, &limited):
-		return "limited"
-	case errors.As(err, &busy):
-		return "busy"
-	case errors.As(err, &throttled):
-		return "throttled"
-	case errors.Is(err, upstream.ErrUnavailable):
-		return "unavailable"
-	case errors.Is(err, upstream.ErrTimeout):
-		return "timeout"
-	case errors.Is(err, upstream.ErrInvalid):
-		return "invalid"
-	case errors.Is(err, context.Canceled):
-		return "gone"
-	default:
-		return "failed"
-	}
 }
