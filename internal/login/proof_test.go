@@ -1,0 +1,605 @@
+package login_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"matterpass/internal/email"
+	"matterpass/internal/login"
+	"matterpass/internal/upstream"
+)
+
+const danaID = "dddddddddddddddddddddddddd"
+
+// world is everything around a sign-in without a password, in memory.
+type world struct {
+	*mattermost
+	mu       sync.Mutex
+	spent    map[string]string
+	spendErr error
+	accounts map[string]login.Account
+	links    []login.Link
+	created  []email.Address
+	creating []email.Address
+	cut      []string
+	minted   []login.Minting
+	records  map[string]login.Record
+	ended    map[string]string
+	begin    error
+	last     login.Record
+	verify   func(assertion string, use login.Use) (login.Proof, error)
+	mint     func(login.Minting) (login.Session, error)
+	outcomes []login.Outcome
+}
+
+func (w *world) Spend(_ context.Context, s login.Spending) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.spendErr != nil {
+		return w.spendErr
+	}
+	owner, spent := w.spent[s.Key]
+	if spent && (owner == "" || owner != s.Owner) {
+		return login.ErrSpent
+	}
+	w.spent[s.Key] = s.Owner
+	return nil
+}
+
+func (w *world) FindLink(_ context.Context, issuer, subject string) (login.Link, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range w.links {
+		if l.Issuer == issuer && l.Subject == subject {
+			return l, nil
+		}
+	}
+	return login.Link{}, login.ErrUnknown
+}
+
+func (w *world) LinksOf(_ context.Context, userID string) (found []login.Link, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range w.links {
+		if l.UserID == userID {
+			found = append(found, l)
+		}
+	}
+	return found, nil
+}
+
+func (w *world) AddLink(_ context.Context, link login.Link) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.links = append(w.links, link)
+	return nil
+}
+
+func (w *world) RemoveLink(_ context.Context, issuer, subject string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before := len(w.links)
+	w.links = slices.DeleteFunc(w.links, func(l login.Link) bool { return l.Issuer == issuer && l.Subject == subject })
+	if len(w.links) == before {
+		return login.ErrUnknown
+	}
+	return nil
+}
+
+func (w *world) Creating(_ context.Context, address email.Address) error {
+	w.creating = append(w.creating, address)
+	return nil
+}
+
+func (w *world) MarkCreated(_ context.Context, _ string, address email.Address) error {
+	w.created = append(w.created, address)
+	return nil
+}
+
+func (w *world) IsCreated(_ context.Context, a login.Account) (bool, error) {
+	return slices.Contains(w.created, a.Email), nil
+}
+
+func (w *world) AccountByID(_ context.Context, id string) (login.Account, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if a, ok := w.accounts[id]; ok {
+		return a, nil
+	}
+	return login.Account{}, login.ErrUnknown
+}
+
+func (w *world) AccountByEmail(_ context.Context, address email.Address) (login.Account, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.accounts {
+		if a.Email == address {
+			return a, nil
+		}
+	}
+	return login.Account{}, login.ErrUnknown
+}
+
+func (w *world) Create(_ context.Context, who login.Identity) (string, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, a := range w.accounts {
+		if a.Email == who.Email {
+			return a.ID, false, nil
+		}
+	}
+	w.accounts[danaID] = login.Account{User: login.User{ID: danaID, Email: who.Email}}
+	return danaID, true, nil
+}
+
+func (w *world) CutOff(_ context.Context, userID string) error {
+	w.cut = append(w.cut, userID)
+	return nil
+}
+
+func (w *world) Mint(_ context.Context, m login.Minting) (login.Session, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.minted = append(w.minted, m)
+	if w.mint != nil {
+		return w.mint(m)
+	}
+	return login.Session{User: m.Account.User, Token: token, CSRF: oldToken}, nil
+}
+
+func (w *world) Verify(_ context.Context, assertion string, use login.Use) (login.Proof, error) {
+	return w.verify(assertion, use)
+}
+
+func newWorld() *world {
+	return &world{
+		mattermost: &mattermost{}, spent: map[string]string{}, records: map[string]login.Record{}, ended: map[string]string{},
+		accounts: map[string]login.Account{userID: {
+			User: login.User{ID: userID, Username: "demo", Email: "demo@erp.test"}, EmailVerified: true, Roles: []string{"system_user"},
+		}},
+	}
+}
+
+func (w *world) service(change ...func(*login.Options)) *login.Service {
+	return newService(w.mattermost, append([]func(*login.Options){func(o *login.Options) {
+		o.Sessions, o.Records = w.mattermost, recordsOf{w}
+		o.Proofs = login.Proofs{
+			Verifier: w, Once: w, Links: w, Origins: w, People: w, Newcomers: w, Cutter: w, Minter: w,
+			Identities: allow(always), AskMFA: true,
+		}
+		o.Decided = func(_ context.Context, out login.Outcome) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.outcomes = append(w.outcomes, out)
+		}
+	}}, change...)...)
+}
+
+// recordsOf is the world's memory of sessions.
+type recordsOf struct{ *world }
+
+func (r recordsOf) Begin(_ context.Context, token string, record login.Record) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.records[token] = record
+	return r.begin
+}
+
+func (r recordsOf) Find(_ context.Context, token string) (login.Record, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if record, ok := r.records[token]; ok {
+		return record, nil
+	}
+	return login.Record{}, login.ErrUnknown
+}
+
+func (r recordsOf) Touch(context.Context, string, time.Time) error { return nil }
+
+func (r recordsOf) End(_ context.Context, token, by string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended[token] = by
+	return nil
+}
+
+func (r recordsOf) EndOf(context.Context, login.Identity, string) error { return nil }
+func (r recordsOf) EndUser(context.Context, string, string) error       { return nil }
+func (r recordsOf) Overdue(context.Context, time.Time, time.Duration, time.Duration) error {
+	return nil
+}
+
+func (r recordsOf) LastOn(_ context.Context, device string, _ login.Identity) (login.Record, error) {
+	if r.last.UserID == "" || device == "" {
+		return login.Record{}, login.ErrUnknown
+	}
+	return r.last, nil
+}
+
+func (r recordsOf) Undelivered(context.Context, int) ([]login.Revocation, error) { return nil, nil }
+func (r recordsOf) Delivered(context.Context, string) error                      { return nil }
+
+func demo() login.Proof {
+	return login.Proof{
+		Identity: login.Identity{Issuer: "https://erp.test", Subject: "4711", Email: "demo@erp.test", EmailVerified: true},
+		Way:      login.ByAssertion, ID: "jti-1", IssuedAt: time.Now(), ExpiresAt: time.Now().Add(time.Minute),
+	}
+}
+
+func visit() login.Visit {
+	return login.Visit{Client: login.Client{Addr: netip.MustParseAddr("192.0.2.1")}}
+}
+
+func TestAProofOpensASessionOnceAndIsRemembered(t *testing.T) {
+	w := newWorld()
+	service := w.service()
+	session, err := service.WithProof(t.Context(), demo(), visit())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if session.User.ID != userID || session.Token != token || session.Device == "" {
+		t.Errorf("session = %+v", session)
+	}
+	record := w.records[token]
+	if record.UserID != userID || record.Issuer != "https://erp.test" || record.Subject != "4711" || record.Way != login.ByAssertion || record.Device == "" {
+		t.Errorf("record = %+v", record)
+	}
+	_, err = service.WithProof(t.Context(), demo(), visit())
+	if !errors.Is(err, login.ErrSpent) {
+		t.Errorf("second use: %v, want ErrSpent", err)
+	}
+	if len(w.minted) != 1 {
+		t.Errorf("%d sessions were made, want 1", len(w.minted))
+	}
+	if got := []string{w.outcomes[0].Result, w.outcomes[1].Result}; !slices.Equal(got, []string{"signed_in", "spent"}) {
+		t.Errorf("outcomes = %q", got)
+	}
+}
+
+func TestAHundredUsesOfOneProofAreOneSession(t *testing.T) {
+	w := newWorld()
+	service := w.service()
+	var group sync.WaitGroup
+	errs := make(chan error, 100)
+	for range 100 {
+		group.Go(func() {
+			_, err := service.WithProof(t.Context(), demo(), visit())
+			errs <- err
+		})
+	}
+	group.Wait()
+	close(errs)
+	succeeded := 0
+	for err := range errs {
+		if err == nil {
+			succeeded++
+		} else if !errors.Is(err, login.ErrSpent) {
+			t.Errorf("a loser got %v, want ErrSpent", err)
+		}
+	}
+	if succeeded != 1 || len(w.minted) != 1 {
+		t.Errorf("%d successes, %d sessions, want one of each", succeeded, len(w.minted))
+	}
+}
+
+func TestNobodyIsLinkedToAnAccountThatCouldHaveBeenPrepared(t *testing.T) {
+	tests := map[string]struct {
+		account func(*login.Account)
+		proof   func(*login.Proof)
+		before  func(*world)
+		want    error
+	}{
+		"both sides verified the address":         {},
+		"the issuer did not verify it":            {proof: func(p *login.Proof) { p.EmailVerified = false }, want: login.ErrConflict},
+		"Mattermost did not verify it":            {account: func(a *login.Account) { a.EmailVerified = false }, want: login.ErrConflict},
+		"we made it, then no verification counts": {account: func(a *login.Account) { a.EmailVerified = false }, before: func(w *world) { w.created = []email.Address{"demo@erp.test"} }},
+		"it is an administrator's":                {account: func(a *login.Account) { a.Roles = []string{"system_user", "system_admin"} }, want: login.ErrConflict},
+		"it is some manager's":                    {account: func(a *login.Account) { a.Roles = []string{"system_user_manager"} }, want: login.ErrConflict},
+		"it is a bot's":                           {account: func(a *login.Account) { a.Bot = true }, want: login.ErrConflict},
+		"it is deactivated":                       {account: func(a *login.Account) { a.Deactivated = true }, want: login.ErrConflict},
+		"it is of another server":                 {account: func(a *login.Account) { a.Remote = true }, want: login.ErrConflict},
+		"it is LDAP's":                            {account: func(a *login.Account) { a.AuthService = "ldap" }, want: login.ErrConflict},
+		"it is linked elsewhere": {before: func(w *world) {
+			w.links = []login.Link{{Issuer: "https://other.test", Subject: "x", UserID: userID}}
+		}, want: login.ErrConflict},
+		"another subject of the issuer has it": {before: func(w *world) {
+			w.links = []login.Link{{Issuer: "https://erp.test", Subject: "4712", UserID: userID}}
+		}, want: login.ErrConflict},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			if tc.account != nil {
+				a := w.accounts[userID]
+				tc.account(&a)
+				w.accounts[userID] = a
+			}
+			if tc.before != nil {
+				tc.before(w)
+			}
+			links := len(w.links)
+			p := demo()
+			if tc.proof != nil {
+				tc.proof(&p)
+			}
+			_, err := w.service().WithProof(t.Context(), p, visit())
+			if !errors.Is(err, tc.want) {
+				t.Fatalf("err = %v, want %v", err, tc.want)
+			}
+			if tc.want != nil && (len(w.minted) > 0 || len(w.links) != links || len(w.spent) > 0) {
+				t.Errorf("a refusal minted %d, linked %d and spent %d", len(w.minted), len(w.links)-links, len(w.spent))
+			}
+		})
+	}
+}
+
+func TestLinkingAnAccountThatWeDidNotMakeEndsWhatItHad(t *testing.T) {
+	w := newWorld()
+	if _, err := w.service().WithProof(t.Context(), demo(), visit()); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(w.cut, []string{userID}) {
+		t.Errorf("cut off: %q, want the linked account", w.cut)
+	}
+	own := newWorld()
+	own.created = []email.Address{"demo@erp.test"}
+	if _, err := own.service().WithProof(t.Context(), demo(), visit()); err != nil {
+		t.Fatal(err)
+	}
+	if len(own.cut) > 0 {
+		t.Errorf("cut off: %q, want nobody: the account is ours", own.cut)
+	}
+}
+
+func TestALinkedAccountIsLookedAtAtEverySignIn(t *testing.T) {
+	tests := map[string]struct {
+		change func(*world)
+		want   error
+	}{
+		"became an administrator's": {func(w *world) { w.accounts[userID] = login.Account{User: login.User{ID: userID}, Roles: []string{"system_admin"}} }, login.ErrRefused},
+		"was deactivated":           {func(w *world) { w.accounts[userID] = login.Account{User: login.User{ID: userID}, Deactivated: true} }, login.ErrRefused},
+		"is gone":                   {func(w *world) { delete(w.accounts, userID) }, login.ErrConflict},
+		"has another address now": {func(w *world) {
+			w.accounts[userID] = login.Account{User: login.User{ID: userID, Email: "new@erp.test"}}
+		}, nil},
+		"is LDAP's, and an administrator linked it": {func(w *world) {
+			w.accounts[userID] = login.Account{User: login.User{ID: userID}, AuthService: "ldap"}
+		}, nil},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.links = []login.Link{{Issuer: "https://erp.test", Subject: "4711", UserID: userID}}
+			tc.change(w)
+			_, err := w.service().WithProof(t.Context(), demo(), visit())
+			if !errors.Is(err, tc.want) {
+				t.Errorf("err = %v, want %v", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestSomebodyNewGetsAnAccountUnlessThatIsSwitchedOff(t *testing.T) {
+	w := newWorld()
+	p := demo()
+	p.Subject, p.Email, p.EmailVerified = "4712", "dana@erp.test", false
+	session, err := w.service().WithProof(t.Context(), p, visit())
+	if err != nil || session.User.ID != danaID {
+		t.Fatalf("session = %+v, err = %v", session, err)
+	}
+	if !slices.Equal(w.created, []email.Address{"dana@erp.test"}) || !slices.Equal(w.creating, w.created) || len(w.links) != 1 {
+		t.Errorf("created %q (announced %q), links %v", w.created, w.creating, w.links)
+	}
+	off := newWorld()
+	_, err = off.service(func(o *login.Options) { o.Newcomers = nil }).WithProof(t.Context(), p, visit())
+	if !errors.Is(err, login.ErrNotProvisioned) || len(off.spent) > 0 {
+		t.Errorf("err = %v, spent %d, want ErrNotProvisioned and nothing spent", err, len(off.spent))
+	}
+}
+
+// overtaken is a world in which another sign-in makes the account first.
+type overtaken struct {
+	*world
+	account login.Account
+}
+
+func (o overtaken) Create(_ context.Context, who login.Identity) (string, bool, error) {
+	if o.account.ID != "" {
+		o.accounts[o.account.ID] = o.account
+	}
+	return cmp.Or(o.account.ID, danaID), false, nil
+}
+
+func TestAnAccountThatAppearedMeanwhileIsLookedAtLikeAnyOther(t *testing.T) {
+	tests := map[string]struct {
+		account login.Account
+		want    error
+	}{
+		"verified on both sides": {login.Account{User: login.User{ID: danaID, Email: "dana@erp.test"}, EmailVerified: true}, nil},
+		"prepared by a stranger": {login.Account{User: login.User{ID: danaID, Email: "dana@erp.test"}}, login.ErrConflict},
+		"gone again":             {login.Account{}, login.ErrConflict},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			p := demo()
+			p.Subject, p.Email = "4712", "dana@erp.test"
+			service := w.service(func(o *login.Options) { o.Newcomers = overtaken{w, tc.account} })
+			_, err := service.WithProof(t.Context(), p, visit())
+			if !errors.Is(err, tc.want) {
+				t.Errorf("err = %v, want %v", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestWhatComesBeforeTheSpendingSpendsNothing(t *testing.T) {
+	tests := map[string]struct {
+		world  func(*world)
+		option func(*login.Options)
+		visit  login.Visit
+		want   error
+	}{
+		"the identity's bucket is empty": {option: func(o *login.Options) {
+			o.Identities = allow(func(string, string, netip.Addr) login.Decision { return login.Decision{RetryAfter: time.Second} })
+		}},
+		"a code is needed": {world: func(w *world) {
+			a := w.accounts[userID]
+			a.MFA = true
+			w.accounts[userID] = a
+		}, want: login.ErrMFARequired},
+		"the code is none":         {visit: login.Visit{Code: "12ab"}},
+		"nobody can make sessions": {option: func(o *login.Options) { o.Minter = nil }, want: login.ErrMintUnavailable},
+		"the memory is away":       {world: func(w *world) { w.spendErr = login.ErrStoreUnavailable }, want: login.ErrStoreUnavailable},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			if tc.world != nil {
+				tc.world(w)
+			}
+			var options []func(*login.Options)
+			if tc.option != nil {
+				options = append(options, tc.option)
+			}
+			_, err := w.service(options...).WithProof(t.Context(), demo(), tc.visit)
+			var spent *login.Spent
+			if err == nil || errors.As(err, &spent) || tc.want != nil && !errors.Is(err, tc.want) {
+				t.Errorf("err = %v, want %v and unspent", err, tc.want)
+			}
+			if len(w.spent) > 0 || len(w.minted) > 0 {
+				t.Errorf("spent %d, minted %d, want none", len(w.spent), len(w.minted))
+			}
+		})
+	}
+}
+
+func TestWhatFailsAfterTheSpendingSaysSo(t *testing.T) {
+	someone := login.Session{User: login.User{ID: danaID}, Token: token}
+	tests := map[string]struct {
+		world func(*world)
+		want  error
+		ended []string
+	}{
+		"no session can be made":     {func(w *world) { w.mint = func(login.Minting) (login.Session, error) { return login.Session{}, login.ErrMintUnavailable } }, login.ErrMintUnavailable, nil},
+		"the code is wrong":          {func(w *world) { w.mint = func(login.Minting) (login.Session, error) { return login.Session{}, errBadCode } }, login.ErrMFARequired, nil},
+		"the session is another's":   {func(w *world) { w.mint = func(login.Minting) (login.Session, error) { return someone, nil } }, upstream.ErrInvalid, []string{token}},
+		"it could not be remembered": {func(w *world) { w.begin = login.ErrStoreUnavailable }, login.ErrStoreUnavailable, []string{token}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			tc.world(w)
+			_, err := w.service().WithProof(t.Context(), demo(), visit())
+			var spent *login.Spent
+			if !errors.As(err, &spent) || !errors.Is(err, tc.want) {
+				t.Errorf("err = %v, want a spent %v", err, tc.want)
+			}
+			if !slices.Equal(w.mattermost.ended, tc.ended) {
+				t.Errorf("ended %q, want %q", w.mattermost.ended, tc.ended)
+			}
+		})
+	}
+}
+
+func TestTheIssuersSecondFactorCountsWhereItIsTrusted(t *testing.T) {
+	for trusted, want := range map[bool]error{true: nil, false: login.ErrMFARequired} {
+		w := newWorld()
+		a := w.accounts[userID]
+		a.MFA = true
+		w.accounts[userID] = a
+		p := demo()
+		p.MultiFactor = true
+		_, err := w.service(func(o *login.Options) { o.TrustMFA = trusted }).WithProof(t.Context(), p, visit())
+		if !errors.Is(err, want) {
+			t.Errorf("trusted %v: %v, want %v", trusted, err, want)
+		}
+	}
+}
+
+func TestASignInForWhichNobodyWaitsLeavesNoSession(t *testing.T) {
+	w := newWorld()
+	ctx, leave := context.WithCancel(t.Context())
+	w.mint = func(m login.Minting) (login.Session, error) {
+		leave()
+		return login.Session{User: m.Account.User, Token: token}, nil
+	}
+	_, err := w.service().WithProof(ctx, demo(), visit())
+	if !errors.Is(err, context.Canceled) || !slices.Equal(w.mattermost.ended, []string{token}) {
+		t.Errorf("err = %v, ended %q", err, w.mattermost.ended)
+	}
+}
+
+func TestTheNextPersonOfABrowserIsKnownToBeAnother(t *testing.T) {
+	w := newWorld()
+	service := w.service()
+	first, err := service.WithProof(t.Context(), demo(), visit())
+	if err != nil || first.Switched {
+		t.Fatalf("the first person: switched %v, err %v", first.Switched, err)
+	}
+	w.last = login.Record{UserID: danaID}
+	p, v := demo(), visit()
+	p.ID, v.Device, v.Previous = "jti-2", first.Device, oldToken
+	second, err := service.WithProof(t.Context(), p, v)
+	if err != nil || !second.Switched {
+		t.Errorf("the next person: switched %v, err %v", second.Switched, err)
+	}
+	if !slices.Contains(w.mattermost.ended, oldToken) {
+		t.Errorf("ended %q, want the former session", w.mattermost.ended)
+	}
+}
+
+func TestAssertionsAreVerifiedForTheirUse(t *testing.T) {
+	w := newWorld()
+	w.verify = func(assertion string, use login.Use) (login.Proof, error) {
+		if assertion != "good" || use != login.ForSignIn {
+			return login.Proof{}, login.ErrRefused
+		}
+		return demo(), nil
+	}
+	if _, err := w.service().WithAssertion(t.Context(), "good", visit()); err != nil {
+		t.Error(err)
+	}
+	if _, err := w.service().WithAssertion(t.Context(), "bad", visit()); !errors.Is(err, login.ErrRefused) {
+		t.Errorf("err = %v, want ErrRefused", err)
+	}
+	_, err := w.service(func(o *login.Options) { o.Verifier = nil }).WithAssertion(t.Context(), "good", visit())
+	if !errors.Is(err, login.ErrRefused) {
+		t.Errorf("without a verifier: %v, want ErrRefused", err)
+	}
+	if last := w.outcomes[len(w.outcomes)-1]; last.Way != login.ByAssertion || last.Result != "refused" || last.Reason == "" {
+		t.Errorf("outcome = %+v", last)
+	}
+}
+
+func TestPasswordChecksAndOtherMintingsWaitInLinesOfTheirOwn(t *testing.T) {
+	for hashes, want := range map[bool]bool{true: true, false: false} {
+		w := newWorld()
+		release, entered := make(chan struct{}), make(chan struct{})
+		w.signIn = func(context.Context, email.Address, string, string, login.Client) (login.Session, error) {
+			close(entered)
+			<-release
+			return login.Session{}, errWrong
+		}
+		service := w.service(func(o *login.Options) {
+			o.Concurrency, o.Queue, o.Patience = 1, 1, time.Millisecond
+			o.MintHashes = func() bool { return hashes }
+		})
+		var group sync.WaitGroup
+		group.Go(func() { _, _ = service.WithPassword(t.Context(), attempt(t, "demo@erp.test", "x")) })
+		<-entered
+		_, err := service.WithProof(t.Context(), demo(), visit())
+		var busy *login.Busy
+		if errors.As(err, &busy) != want {
+			t.Errorf("minting hashes %v: %v, busy wanted: %v", hashes, err, want)
+		}
+		close(release)
+		group.Wait()
+	}
+}
