@@ -73,6 +73,7 @@ type Server struct {
 	tokens     map[string]*accessToken
 	teams      map[string]*team
 	channels   map[string]*channel
+	files      map[string]*file
 	sockets    map[*socket]struct{}
 	databaseUp bool
 	logins     int
@@ -95,6 +96,7 @@ func New(o Options) *Server {
 		tokens:     map[string]*accessToken{},
 		teams:      map[string]*team{},
 		channels:   map[string]*channel{},
+		files:      map[string]*file{},
 		sockets:    map[*socket]struct{}{},
 		hashing:    make(chan struct{}, 1),
 		databaseUp: true,
