@@ -115,17 +115,16 @@ func (a *API) redeem(w http.ResponseWriter, r *http.Request) error {
 // redeemed looks before it spends: what is refused for the page's sake, or waits
 // for a click, leaves the ticket good.
 func (a *API) redeemed(r *http.Request, in redeemRequest) (session login.Session, target string, err error) {
-	t, err := a.Tickets.Open(r.Context(), in.Ticket)
+	t, proof, err := a.Tickets.Open(r.Context(), in.Ticket)
 	if err != nil {
 		return session, "", asTicket(err)
 	}
-	if in.Embedder != "" && in.Embedder != t.Origin {
-		return session, "", errEmbedder
+	if err := t.CheckEmbedder(in.Embedder); err != nil {
+		return session, "", err
 	}
 	if !in.Confirmed && (in.Embedder == "" || a.isSomebodyElse(r, t.Identity)) {
 		return session, "", &confirmation{nameOf(t.Identity)}
 	}
-	proof := t.Proof()
 	proof.Spend = func(ctx context.Context) error { return asTicket(a.Tickets.Spend(ctx, in.Ticket)) }
 	session, err = a.Login.WithProof(r.Context(), proof, visitOf(r, in.MFACode))
 	return session, t.Target, err

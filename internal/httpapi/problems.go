@@ -5,6 +5,7 @@ import (
 
 	"matterpass/internal/login"
 	"matterpass/internal/provision"
+	"matterpass/internal/ticket"
 	"matterpass/internal/upstream"
 )
 
@@ -32,7 +33,6 @@ var (
 	errClientLimited = errors.New("the client's bucket is empty")
 	errPanic         = errors.New("a handler panicked")
 	errTicketSpent   = errors.New("the ticket is unknown, over or used")
-	errEmbedder      = errors.New("the ticket is for a page of another origin")
 )
 
 // confirmation asks whether somebody means to be signed in as the named person.
@@ -58,7 +58,7 @@ func problems() []struct {
 		{errKeyScope, kind{"scope_missing", 403, "API key lacks the scope", "This API key is not for this call."}},
 		{errNetwork, kind{"network_refused", 403, "Network refused", "This call is not allowed from this network."}},
 		{errOrigin, kind{"origin_refused", 403, "Origin refused", "Pages of this origin may not call this address. Ask the operator to allow the origin."}},
-		{errEmbedder, kind{"embedder_refused", 403, "Page refused", "This ticket was made for a page of another origin."}},
+		{ticket.ErrEmbedder, kind{"embedder_refused", 403, "Page refused", "This ticket was made for a page of another origin."}},
 		{login.ErrNotProvisioned, kind{"not_provisioned", 403, "No account yet", "There is no chat account for you yet. Ask your administrator for one."}},
 		{login.ErrMintRefused, kind{"mint_refused", 403, "Sign-in refused", "This account signs in with its own password only."}},
 		{errNotFound, kind{"not_found", 404, "Not found", "There is nothing at this address."}},

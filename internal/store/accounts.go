@@ -9,24 +9,6 @@ import (
 	"matterpass/internal/mint"
 )
 
-// MarkCreated notes that Matterpass made the account.
-func (s *Store) MarkCreated(ctx context.Context, userID string) error {
-	const upsert = `INSERT INTO accounts (user_id, created_here) VALUES ($1, 1)
-		ON CONFLICT (user_id) DO UPDATE SET created_here = 1`
-	_, err := s.exec(ctx, "mark account", upsert, userID)
-	return err
-}
-
-// IsCreated reports whether Matterpass made the account.
-func (s *Store) IsCreated(ctx context.Context, userID string) (bool, error) {
-	var created int
-	err := s.one(ctx, "origin of account", `SELECT created_here FROM accounts WHERE user_id = $1`, []any{userID}, &created)
-	if errors.Is(err, login.ErrUnknown) {
-		return false, nil
-	}
-	return created == 1, err
-}
-
 // FindPassword answers a Password without a Kid where none is kept.
 func (s *Store) FindPassword(ctx context.Context, userID string) (mint.Password, error) {
 	kept := mint.Password{UserID: userID}

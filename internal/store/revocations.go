@@ -19,7 +19,7 @@ func (s Sessions) Undelivered(ctx context.Context, n int) ([]login.Revocation, e
 		WHERE token_mac IN (SELECT token_mac FROM sessions
 			WHERE ended > 0 AND delivered = 0 AND leased_until <= $1
 			ORDER BY leased_until LIMIT $3` + s.engine.skipLocked() + `)
-		RETURNING token_mac, sealed, sealed_by, user_id, session_id, tries`
+		RETURNING token_mac, sealed, sealed_by, user_id, session_id, ended_by, tries`
 	var list []login.Revocation
 	err := s.change(ctx, "lease revocations", lease, []any{s.millis(), leaseFor.Milliseconds(), n}, func(row scanner) error {
 		r, err := s.scanRevocation(row)
@@ -35,7 +35,7 @@ func (s Sessions) scanRevocation(row scanner) (login.Revocation, error) {
 	var r login.Revocation
 	var mac, sealed []byte
 	var by string
-	if err := row.Scan(&mac, &sealed, &by, &r.UserID, &r.SessionID, &r.Tries); err != nil {
+	if err := row.Scan(&mac, &sealed, &by, &r.UserID, &r.SessionID, &r.By, &r.Tries); err != nil {
 		return r, err
 	}
 	r.ID = base64.RawURLEncoding.EncodeToString(mac)

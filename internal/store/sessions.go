@@ -46,12 +46,17 @@ func (s Sessions) Find(ctx context.Context, token string) (login.Record, error) 
 		WHERE token_mac IN (`+placeholders(1, len(macs))+`) ORDER BY ended DESC`, macs)
 }
 
-// LastOn is the youngest record of an identity in a browser, or login.ErrUnknown.
+// LastOn is the youngest record in a browser, or login.ErrUnknown; of the identity,
+// where one is given.
 func (s Sessions) LastOn(ctx context.Context, device string, who login.Identity) (login.Record, error) {
-	args := append([]any{who.Issuer, who.Subject}, s.ring.anyOf("device", device)...)
+	args := s.ring.anyOf("device", device)
+	where := `device_mac IN (` + placeholders(1, len(args)) + `)`
+	if who != (login.Identity{}) {
+		where += ` AND subject <> '' AND issuer = ` + placeholders(len(args)+1, 1) + ` AND subject = ` + placeholders(len(args)+2, 1)
+		args = append(args, who.Issuer, who.Subject)
+	}
 	r, err := s.record(ctx, "last session", `SELECT `+recordColumns+` FROM sessions
-		WHERE issuer = $1 AND subject = $2 AND subject <> '' AND device_mac IN (`+placeholders(3, len(args)-2)+`)
-		ORDER BY created DESC LIMIT 1`, args)
+		WHERE `+where+` ORDER BY created DESC LIMIT 1`, args)
 	if err == nil {
 		r.Device = device
 	}
@@ -75,19 +80,28 @@ func (s Sessions) Touch(ctx context.Context, token string, at time.Time) error {
 	return err
 }
 
+// Identify adds Mattermost's id of a session, and whose it turned out to be.
+func (s Sessions) Identify(ctx context.Context, token, userID, sessionID string) error {
+	args := append([]any{userID, sessionID}, s.ring.anyOf("session", token)...)
+	_, err := s.exec(ctx, "identify session", `UPDATE sessions SET user_id = $1, session_id = $2
+		WHERE token_mac IN (`+placeholders(3, len(args)-2)+`)`, args...)
+	return err
+}
+
 // End notes that a session is over, known before or not. Who ended it first
-// stays; the token is sealed with it until the revocation is delivered.
-func (s Sessions) End(ctx context.Context, token, by string) error {
+// stays; where it was not delivered yet, the token is sealed with it until it is.
+func (s Sessions) End(ctx context.Context, token, by string, delivered bool) error {
+	end := s.ending(token, by, delivered)
 	macs := s.ring.macs("session", token)
 	for _, old := range macs[1:] {
-		changed, err := s.endKnown(ctx, old, token, by)
+		changed, err := end(ctx, `UPDATE sessions SET `+endedNow+` WHERE token_mac = $1`, old)
 		if err != nil || changed > 0 {
 			return err
 		}
 	}
-	const upsert = `INSERT INTO sessions (token_mac, created, last_seen, ended, ended_by, sealed, sealed_by)
-		VALUES ($1, $2, $2, $2, $3, $4, $5) ON CONFLICT (token_mac) DO UPDATE SET ` + endedNow
-	_, err := s.endWith(ctx, upsert, macs[0], token, by)
+	const upsert = `INSERT INTO sessions (token_mac, created, last_seen, ended, ended_by, sealed, sealed_by, delivered)
+		VALUES ($1, $2, $2, $2, $3, $4, $5, $6) ON CONFLICT (token_mac) DO UPDATE SET ` + endedNow
+	_, err := end(ctx, upsert, macs[0])
 	return err
 }
 
@@ -95,16 +109,24 @@ func (s Sessions) End(ctx context.Context, token, by string) error {
 const endedNow = `
 	ended = CASE WHEN sessions.ended = 0 THEN $2 ELSE sessions.ended END,
 	ended_by = CASE WHEN sessions.ended = 0 THEN $3 ELSE sessions.ended_by END,
-	sealed = CASE WHEN sessions.sealed IS NULL AND sessions.delivered = 0 THEN $4 ELSE sessions.sealed END,
-	sealed_by = CASE WHEN sessions.sealed IS NULL AND sessions.delivered = 0 THEN $5 ELSE sessions.sealed_by END`
+	sealed = CASE WHEN $6 > 0 THEN NULL WHEN sessions.sealed IS NULL AND sessions.delivered = 0 THEN $4 ELSE sessions.sealed END,
+	sealed_by = CASE WHEN $6 > 0 THEN '' WHEN sessions.sealed IS NULL AND sessions.delivered = 0 THEN $5 ELSE sessions.sealed_by END,
+	delivered = CASE WHEN sessions.delivered = 0 THEN $6 ELSE sessions.delivered END`
 
-func (s Sessions) endKnown(ctx context.Context, mac []byte, token, by string) (int64, error) {
-	return s.endWith(ctx, `UPDATE sessions SET `+endedNow+` WHERE token_mac = $1`, mac, token, by)
-}
-
-func (s Sessions) endWith(ctx context.Context, statement string, mac []byte, token, by string) (int64, error) {
-	sealed, key := s.ring.seal([]byte(token), mac)
-	return s.exec(ctx, "end session", statement, mac, s.millis(), by, sealed, key)
+// ending makes the statements that end one session.
+func (s Sessions) ending(token, by string, delivered bool) func(ctx context.Context, statement string, mac []byte) (int64, error) {
+	now, at := s.millis(), int64(0)
+	if delivered {
+		at = now
+	}
+	return func(ctx context.Context, statement string, mac []byte) (int64, error) {
+		var sealed []byte
+		key := ""
+		if !delivered {
+			sealed, key = s.ring.seal([]byte(token), mac)
+		}
+		return s.exec(ctx, "end session", statement, mac, now, by, sealed, key, at)
+	}
 }
 
 // EndOf ends the live sessions of an identity: of one of the issuer's sessions

@@ -80,7 +80,7 @@ func TestWhatEndsASession(t *testing.T) {
 		want map[string]string // by token
 	}{
 		"its token": {
-			func(ctx context.Context, s Sessions) error { return s.End(ctx, "dana one", login.EndedByUser) },
+			func(ctx context.Context, s Sessions) error { return s.End(ctx, "dana one", login.EndedByUser, false) },
 			map[string]string{"dana one": "user"},
 		},
 		"its issuer, one of its own sessions": {
@@ -140,8 +140,8 @@ func TestTheFirstEndStays(t *testing.T) {
 	everywhere(t, func(t *testing.T, f *fixture) {
 		ctx := context.Background()
 		f.begin("token", f.record("dana", "42", "", ""))
-		wantErr(t, f.Records().End(ctx, "token", login.EndedByUser), nil)
-		wantErr(t, f.Records().End(ctx, "token", login.EndedByAge), nil)
+		wantErr(t, f.Records().End(ctx, "token", login.EndedByUser, false), nil)
+		wantErr(t, f.Records().End(ctx, "token", login.EndedByAge, false), nil)
 		wantErr(t, f.Records().EndUser(ctx, "dana", login.EndedByAdmin), nil)
 		wantErr(t, f.Records().Touch(ctx, "token", f.clock.now().Add(time.Hour)), nil)
 		r, _ := f.Records().Find(ctx, "token")
@@ -206,19 +206,21 @@ func TestRevocationsAreHandedOutUntilTheyAreDelivered(t *testing.T) {
 	everywhere(t, func(t *testing.T, f *fixture) {
 		ctx, s := context.Background(), f.Records()
 		f.begin("known", f.record("dana", "42", "", ""))
-		wantErr(t, s.End(ctx, "known", login.EndedByUser), nil)
-		wantErr(t, s.End(ctx, "never seen", login.EndedByLoss), nil)
+		wantErr(t, s.End(ctx, "known", login.EndedByUser, false), nil)
+		wantErr(t, s.End(ctx, "never seen", login.EndedByLoss, false), nil)
 		f.begin("not at hand", f.record("erin", "43", "", ""))
 		wantErr(t, s.EndUser(ctx, "erin", login.EndedByAdmin), nil)
 		f.begin("alive", f.record("frank", "44", "", ""))
+		wantErr(t, s.End(ctx, "confirmed at once", login.EndedByUser, true), nil)
 
 		got := map[string]login.Revocation{}
 		for _, r := range f.revocations(10) {
 			got[r.Token] = r
 		}
 		want := map[string]login.Revocation{
-			"known": {Token: "known", UserID: "dana", SessionID: "id of dana"}, "never seen": {Token: "never seen"},
-			"": {UserID: "erin", SessionID: "id of erin"},
+			"known":      {Token: "known", UserID: "dana", SessionID: "id of dana", By: login.EndedByUser},
+			"never seen": {Token: "never seen", By: login.EndedByLoss},
+			"":           {UserID: "erin", SessionID: "id of erin", By: login.EndedByAdmin},
 		}
 		ignoreID := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".ID" }, cmp.Ignore())
 		if diff := cmp.Diff(want, got, ignoreID); diff != "" {
@@ -232,7 +234,7 @@ func TestRevocationsAreHandedOutUntilTheyAreDelivered(t *testing.T) {
 		}
 		wantErr(t, s.Delivered(ctx, "nobody's"), nil)
 		wantErr(t, s.Delivered(ctx, "!"), nil)
-		wantErr(t, s.End(ctx, "known", login.EndedByUser), nil)
+		wantErr(t, s.End(ctx, "known", login.EndedByUser, false), nil)
 		f.clock.advance(24 * time.Hour)
 		if again := f.revocations(10); len(again) != 0 {
 			t.Errorf("%d came back after they were delivered", len(again))
@@ -261,7 +263,7 @@ func TestATokenThatTurnsUpLaterIsDeliveredToo(t *testing.T) {
 		ctx := context.Background()
 		f.begin("token", f.record("dana", "42", "", ""))
 		wantErr(t, f.Records().EndUser(ctx, "dana", login.EndedByAdmin), nil)
-		wantErr(t, f.with("k2", "k1").Records().End(ctx, "token", login.EndedByUser), nil)
+		wantErr(t, f.with("k2", "k1").Records().End(ctx, "token", login.EndedByUser, false), nil)
 		got := f.with("k2", "k1").revocations(1)
 		if len(got) != 1 || got[0].Token != "token" || f.endedBy("token") != login.EndedByAdmin {
 			t.Errorf("revocations = %+v", got)
@@ -271,7 +273,7 @@ func TestATokenThatTurnsUpLaterIsDeliveredToo(t *testing.T) {
 
 func TestARevocationIsTriedLessAndLessOften(t *testing.T) {
 	everywhere(t, func(t *testing.T, f *fixture) {
-		wantErr(t, f.Records().End(context.Background(), "token", login.EndedByUser), nil)
+		wantErr(t, f.Records().End(context.Background(), "token", login.EndedByUser, false), nil)
 		for try := range 10 {
 			got := f.revocations(5)
 			if len(got) != 1 || got[0].Tries != try {
@@ -290,7 +292,7 @@ func TestARevocationIsTriedLessAndLessOften(t *testing.T) {
 func TestNoRevocationIsLeasedTwiceAtATime(t *testing.T) {
 	everywhere(t, func(t *testing.T, f *fixture) {
 		for i := range 60 {
-			wantErr(t, f.Records().End(context.Background(), fmt.Sprint("token", i), login.EndedByUser), nil)
+			wantErr(t, f.Records().End(context.Background(), fmt.Sprint("token", i), login.EndedByUser, false), nil)
 		}
 		leased := make([][]login.Revocation, 100)
 		race(t, func(i int) (err error) {
@@ -318,7 +320,7 @@ func TestTheRowsShowNothingThatSignsIn(t *testing.T) {
 	f := newFixture(t, sqliteAddress(t))
 	ctx := context.Background()
 	f.begin("a token of a session", f.record("dana", "42", "", "a browser's device"))
-	wantErr(t, f.Records().End(ctx, "another session's token", login.EndedByUser), nil)
+	wantErr(t, f.Records().End(ctx, "another session's token", login.EndedByUser, false), nil)
 	wantErr(t, f.use("a proof's own name", "its owner"), nil)
 	wantErr(t, f.Tickets().Put(ctx, [32]byte([]byte("a digest that is 32 bytes long !")), someTicket(f.clock)), nil)
 	if _, err := f.BeginTry(ctx, "an account's name", 5); err != nil {
@@ -335,4 +337,32 @@ func TestTheRowsShowNothingThatSignsIn(t *testing.T) {
 	if !bytes.Contains(readAll(t, f.path()), []byte("id of dana")) {
 		t.Error("the file does not even hold what it should: the test looks in the wrong place")
 	}
+}
+
+func TestASessionGetsItsIDLater(t *testing.T) {
+	everywhere(t, func(t *testing.T, f *fixture) {
+		ctx := context.Background()
+		f.begin("token", login.Record{Created: f.now()})
+		wantErr(t, f.Records().Identify(ctx, "token", "dana", "id of dana"), nil)
+		got, err := f.Records().Find(ctx, "token")
+		if got.UserID != "dana" || got.SessionID != "id of dana" || err != nil {
+			t.Errorf("Find = %+v, %v", got, err)
+		}
+		wantErr(t, f.Records().Identify(ctx, "never seen", "dana", "x"), nil)
+	})
+}
+
+func TestTheLastPersonOfABrowserIsKnown(t *testing.T) {
+	everywhere(t, func(t *testing.T, f *fixture) {
+		ctx := context.Background()
+		for i, user := range []string{"dana", "erin"} {
+			r := f.record(user, user, "", "")
+			r.Device, r.Created = "shared", f.now().Add(time.Duration(i)*time.Minute)
+			f.begin("token of "+user, r)
+		}
+		got, err := f.Records().LastOn(ctx, "shared", login.Identity{})
+		if got.UserID != "erin" || err != nil {
+			t.Errorf("LastOn = %+v, %v", got, err)
+		}
+	})
 }

@@ -39,10 +39,17 @@ CREATE UNIQUE INDEX links_one_by_itself ON links (user_id) WHERE linked_by <> 'a
 
 CREATE TABLE accounts (
   user_id         TEXT    NOT NULL PRIMARY KEY,
-  created_here    INTEGER NOT NULL DEFAULT 0,
+  address_mac     BYTEA, -- with which it was made here
   mint_kid        TEXT    NOT NULL DEFAULT '',
   mint_generation INTEGER NOT NULL DEFAULT 0
 );
+
+-- Accounts that are about to be made.
+CREATE TABLE creations (
+  address_mac BYTEA  NOT NULL PRIMARY KEY,
+  begun       BIGINT NOT NULL
+);
+CREATE INDEX creations_begun ON creations (begun);
 
 CREATE TABLE turns (
   user_id TEXT   NOT NULL,
@@ -80,6 +87,7 @@ CREATE TABLE sessions (
   delivered    BIGINT  NOT NULL DEFAULT 0
 );
 CREATE INDEX sessions_identity ON sessions (issuer, subject) WHERE subject <> '';
+CREATE INDEX sessions_device ON sessions (device_mac, created) WHERE device_mac IS NOT NULL;
 CREATE INDEX sessions_user ON sessions (user_id) WHERE ended = 0;
 CREATE INDEX sessions_created ON sessions (created) WHERE ended = 0;
 CREATE INDEX sessions_last_seen ON sessions (last_seen) WHERE ended = 0;
@@ -90,6 +98,7 @@ CREATE INDEX sessions_over ON sessions (delivered) WHERE delivered > 0;
 DROP TABLE sessions;
 DROP TABLE failures;
 DROP TABLE turns;
+DROP TABLE creations;
 DROP TABLE accounts;
 DROP TABLE links;
 DROP TABLE tickets;
