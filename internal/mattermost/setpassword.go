@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/mattermost/mattermost/server/public/model"
@@ -29,7 +30,7 @@ const (
 // SetPassword gives an account another password, which must be random
 // (hashWork). With keep it is handed over as a hash: the account's sessions go on
 // and no mail is sent. kept reports that; without keep, and on servers that know
-// no hashes, the password is set as an administrator sets it: where Mattermost is
+// no such hashes, the password is set as an administrator sets it: where Mattermost is
 // told to, every session of the account ends, and its owner gets a mail. Either
 // way the account's lock is lifted and its sign-in service forgotten (F2, E8).
 // It answers login.ErrUnknown for what is no account's id.
@@ -37,13 +38,28 @@ func (c *Client) SetPassword(ctx context.Context, userID, password string, keep 
 	if !isID(userID) {
 		return false, login.ErrUnknown
 	}
-	if keep {
+	if keep && c.knowsHash(ctx) {
 		err := c.setHash(ctx, userID, password)
 		if !tooLongForAPassword(err) {
 			return err == nil, unknownPerson(err)
 		}
 	}
-	return false, unknownPerson(refusedAccount(c.setPlain(ctx, userID, password)))
+	return false, unknownPerson(c.setPlain(ctx, userID, password))
+}
+
+// firstWithHash is the major version that hashes as hashOf does. An older one
+// keeps such a hash too, and then nobody can sign in with it.
+const firstWithHash = 11
+
+// knowsHash is true also where Mattermost does not say its version.
+func (c *Client) knowsHash(ctx context.Context) bool {
+	config, err := c.clientConfig(ctx)
+	if err != nil {
+		return true
+	}
+	text, _, _ := strings.Cut(config["Version"], ".")
+	major, err := strconv.Atoi(text)
+	return err != nil || major >= firstWithHash
 }
 
 func (c *Client) setHash(ctx context.Context, userID, password string) error {
