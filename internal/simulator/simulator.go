@@ -41,6 +41,9 @@ type Options struct {
 	// HashTime is what one password check costs. Checks wait for one another as they do in Mattermost, whose price
 	// is about 170 ms (I1, I2); 0 means free.
 	HashTime time.Duration
+	// PlainPasswordsOnly is a server from before passwords could be handed over as hashes: it takes such a hash for a
+	// password, and refuses it for its length.
+	PlainPasswordsOnly bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Demo seeds the people, the team and the conversation of the demo, as Seed does.
