@@ -102,32 +102,6 @@ func keyLimiter(limiter *limit.Limiter, hasher limit.Hasher, refused func()) fun
 	}
 }
 
-// failures keeps the count of failed tries in memory.
-type failures struct {
-	counts *limit.Failures
-	hasher limit.Hasher
-}
-
-func (f failures) Begin(_ context.Context, account string, ceiling int) (func(login.Verdict), bool) {
-	key := f.hasher.Key("failures", account)
-	return func(v login.Verdict) { f.end(key, v) }, f.counts.Begin(key, ceiling)
-}
-
-func (f failures) end(key limit.Key, v login.Verdict) {
-	switch v {
-	case login.Succeeded:
-		f.counts.Succeed(key)
-	case login.NotCounted:
-		f.counts.Release(key)
-	default:
-		f.counts.Fail(key)
-	}
-}
-
-func (f failures) Clear(_ context.Context, account string) {
-	f.counts.Clear(f.hasher.Key("failures", account))
-}
-
 // witness has the gateway know every session that a sign-in of ours opened,
 // wherever it was asked for.
 type witness struct {
