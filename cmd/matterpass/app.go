@@ -75,7 +75,7 @@ func newLimiter(r config.Rate) *limit.Limiter {
 
 func newLogin(cfg config.Config, a *app, t *telemetry, l limiters, hasher limit.Hasher, devices *login.Devices) *login.Service {
 	o := login.Options{
-		Passwords: witness{a.client, a.seen}, Sessions: sessions{a.client, a.endTunnels},
+		Passwords: witness{a.client, a.seen}, Sessions: sessions{a.client, a.endTunnels, a.doubtTunnels},
 		Limiter:     accountLimiter{l.login, hasher, t.refused("login")},
 		Failures:    failures{limit.NewFailures(0), hasher},
 		Devices:     devices,
@@ -186,6 +186,13 @@ func (a *app) isAlive(ctx context.Context, token string) (bool, error) {
 func (a *app) endTunnels(token string) {
 	if a.gateway != nil {
 		a.gateway.EndSession(token)
+	}
+}
+
+// doubtTunnels has the WebSockets of a user's sessions looked at.
+func (a *app) doubtTunnels(user string) {
+	if a.gateway != nil {
+		a.gateway.Recheck(user)
 	}
 }
 
