@@ -110,7 +110,7 @@ func newLimiter(r config.Rate) *limit.Limiter {
 func newLogin(p parts, a *app) (*login.Service, error) {
 	cfg, t := p.cfg, p.telemetry
 	o := login.Options{
-		Passwords: witness{a.client, a.seen}, Sessions: sessions{a.client, a.endTunnels},
+		Passwords: witness{a.client, a.seen}, Sessions: sessions{a.client, a.endTunnels, a.doubtTunnels},
 		Limiter:     accountLimiter{p.limiters.login, p.hasher, t.refused("login")},
 		Failures:    failures{p.store, limit.NewFailures(0), p.hasher},
 		Devices:     p.devices,
@@ -241,6 +241,13 @@ func (a *app) isAlive(ctx context.Context, token string) (bool, error) {
 func (a *app) endTunnels(token string) {
 	if a.gateway != nil {
 		a.gateway.EndSession(token)
+	}
+}
+
+// doubtTunnels has the WebSockets of a user's sessions looked at.
+func (a *app) doubtTunnels(user string) {
+	if a.gateway != nil {
+		a.gateway.Recheck(user)
 	}
 }
 

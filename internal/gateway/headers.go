@@ -53,6 +53,7 @@ func (x *exchange) adjust(res *http.Response) error {
 		cookie.SignOut(h)
 		x.EndSession(x.sent.token)
 	}
+	x.noticeRevocations(res)
 	res.Body = &impatient{ReadCloser: res.Body, limit: x.Stall, res: res}
 	return nil
 }
