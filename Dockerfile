@@ -17,6 +17,7 @@ COPY --from=build /tmp/passwd /etc/passwd
 COPY --from=build --chown=65532:65532 /data /data
 COPY --from=build /src/bin/matterpass /matterpass
 USER 65532:65532
+ENV DATABASE_URL=sqlite:///data/matterpass.db
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/matterpass", "healthcheck"]
 ENTRYPOINT ["/matterpass"]

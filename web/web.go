@@ -14,6 +14,7 @@ import (
 //go:embed pages/doctor/index.html pages/doctor/doctor.css pages/doctor/doctor.js pages/doctor/verdict.js
 //go:embed pages/shell/index.html pages/shell/shell.css pages/shell/shell.js pages/shell/cards.js pages/shell/frame.js
 //go:embed pages/shell/protocol.js pages/shell/session.js pages/shell/storage.js pages/shell/unread.js
+//go:embed pages/launch/index.html pages/launch/launch.js pages/launch/embedder.js
 var files embed.FS
 
 // Widget holds matterpass.js, the module that defines <mattermost-chat>, and
@@ -26,6 +27,10 @@ func ERP() fs.FS { return sub("pages/erp") }
 // Shell holds the page around Mattermost: index.html, a template that is told
 // the shell's configuration, shell.css, and the modules that shell.js loads.
 func Shell() fs.FS { return sub("pages/shell") }
+
+// Launch holds the page to which a launch ticket leads: index.html, a template that
+// is told who may embed it, and its modules; it uses some of the shell's.
+func Launch() fs.FS { return sub("pages/launch") }
 
 // Doctor holds the page that finds out why an embedded chat does not work:
 // index.html, a template that is told how the browser came to it, doctor.css,

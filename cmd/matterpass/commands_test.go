@@ -36,13 +36,13 @@ func TestTenMistakesAreTenLinesAndExitTwo(t *testing.T) {
 
 func TestConfigShowsWhatIsInForceAndNoSecret(t *testing.T) {
 	env, _ := production(t)
-	env["JWT_SECRET"] = "unused-but-secret-0123456789abcdef"
+	env["LOG_API_KEY"] = "unused-but-hidden-0123456789abcdef"
 	inEnvironment(t, env)
 	code, out, warnings := once(t, "config")
-	if code != exitFine || !strings.Contains(out, "PUBLIC_URL") || !strings.Contains(out, "https://chat.example.com") || !strings.Contains(warnings, "JWT_SECRET") {
+	if code != exitFine || !strings.Contains(out, "PUBLIC_URL") || !strings.Contains(out, "https://chat.example.com") || !strings.Contains(warnings, "LOG_API_KEY") {
 		t.Errorf("exit code %d\n%s\n%s", code, out, warnings)
 	}
-	for _, secret := range []string{env["MM_ADMIN_TOKEN"], key32, "fedcba98", env["JWT_SECRET"]} {
+	for _, secret := range []string{env["MM_ADMIN_TOKEN"], key32, "fedcba98", env["LOG_API_KEY"]} {
 		if strings.Contains(out+warnings, secret) {
 			t.Errorf("%q is shown", secret)
 		}

@@ -108,6 +108,7 @@ func production(t *testing.T) (map[string]string, *simulator.Server) {
 		"MM_BASE_URL": backend.URL, "MM_ADMIN_TOKEN": mm.AdminToken(), "MM_TEAM_SLUG": "erp", "MM_DEFAULT_CHANNELS": "town-square",
 		"SECRET_KEYS": secret32, "API_KEYS": "erp:" + key32 + ",ops:" + key32 + "-ops:admin",
 		"TRUSTED_PROXIES": "127.0.0.0/8", "DRAIN_DELAY": "0s", "LOG_FORMAT": "json",
+		"DATABASE_URL": "sqlite://" + t.TempDir() + "/matterpass.db",
 	}, mm
 }
 

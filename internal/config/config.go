@@ -22,6 +22,11 @@ type Config struct {
 	Mattermost Mattermost `title:"Mattermost"`
 	Cookies    Cookies    `title:"Cookies"`
 	Keys       Keys       `title:"Keys"`
+	Assertions Assertions `title:"Assertions of the ERP"`
+	OIDC       OIDC       `title:"Identity providers"`
+	Minting    Minting    `title:"Sessions without a password"`
+	Sessions   Sessions   `title:"Sessions"`
+	State      State      `title:"Database"`
 	Limits     Limits     `title:"Limits"`
 	Log        Log        `title:"Log"`
 
@@ -82,14 +87,57 @@ type Cookies struct {
 
 // Keys are the secrets of Matterpass itself.
 type Keys struct {
-	Secrets KeyRing `envconfig:"SECRET_KEYS" unset:"required in production; else made at start and forgotten" example:"k1:<openssl rand -hex 32>" local:"dev:local-only-not-for-production-0123456789" note:"To rotate, put the new key first and keep the old one until what it signed has expired." desc:"kid:secret,… of which the first one signs. Source of device cookies, key hashes and sealed tokens."`
-	APIKeys APIKeys `envconfig:"API_KEYS" example:"erp:<openssl rand -hex 32>:launch+provision" local:"erp:local-only-not-for-production-0123456789" note:"Give each caller a key of its own and only the scopes it needs. The same id twice is rotation." desc:"id:secret[:scope+scope],… of the ERP back end. Scopes: launch, provision, deactivate, scim, admin; without any: launch and provision."`
+	Secrets     KeyRing   `envconfig:"SECRET_KEYS" unset:"required in production; else made at start and forgotten" example:"k1:<openssl rand -hex 32>" local:"dev:local-only-not-for-production-0123456789" note:"To rotate, put the new key first and keep the old one until what it signed has expired." desc:"kid:secret,… of which the first one signs. Source of device cookies, key hashes and sealed tokens."`
+	APIKeys     APIKeys   `envconfig:"API_KEYS" example:"erp:<openssl rand -hex 32>:launch+provision" local:"erp:local-only-not-for-production-0123456789" note:"Give each caller a key of its own and only the scopes it needs. The same id twice is rotation." desc:"id:secret[:scope+scope],… of the ERP back end. Scopes: launch, provision, deactivate, scim, admin; without any: launch and provision."`
+	SigningKeys APIKeys   `envconfig:"SIGNING_KEYS" example:"erp-signing:<openssl rand -hex 32>:launch+provision" note:"Never accepted as a bearer. A signed call cannot be repeated or changed on its way." desc:"id:secret[:scope+scope],… with which the ERP back end signs its calls (RFC 9421, HMAC-SHA256) in place of sending a key."`
+	KeyIssuer   KeyIssuer `envconfig:"API_KEYS_ISSUER" default:"own" note:"With jwt every key can speak for every subject of the ERP." desc:"Whose subjects an API or signing key's tickets and links name: own (the key's id is the issuer) or jwt (JWT_ISSUER: the same person as in assertions)."`
+}
+
+// Assertions are the JWTs in which the ERP says who somebody is.
+type Assertions struct {
+	Secret   Secret        `envconfig:"JWT_SECRET" example:"<openssl rand -hex 32>" note:"Whoever has it can sign in as anybody. Use JWT_JWKS_URL where the ERP can keep a private key." desc:"Key of assertions that are signed with HS256; at least 32 bytes."`
+	KeySet   Endpoint      `envconfig:"JWT_JWKS_URL" example:"https://erp.example.com/.well-known/jwks.json" desc:"Address of the public keys (JWK Set, RFC 7517) of assertions that are signed with RS256, PS256, ES256, EdDSA and their larger sisters."`
+	Issuer   IssuerName    `envconfig:"JWT_ISSUER" example:"https://erp.example.com" desc:"What assertions say in iss. Required with JWT_SECRET or JWT_JWKS_URL."`
+	Audience IssuerName    `envconfig:"JWT_AUDIENCE" default:"matterpass" desc:"What assertions say in aud."`
+	Leeway   time.Duration `envconfig:"JWT_LEEWAY" default:"30s" min:"0s" max:"2m" desc:"How far the ERP's clock may be off."`
+	MaxAge   time.Duration `envconfig:"JWT_MAX_AGE" default:"5m" min:"10s" max:"1h" desc:"Longest time between iat and exp of an assertion."`
+	Cookie   CookieName    `envconfig:"ASSERTION_COOKIE" example:"erp_chat" note:"Such an assertion has the type matterpass-nav+jwt. Set the cookie HttpOnly and Secure." desc:"Name of a cookie of the ERP's that carries an assertion: pages of the chat are then signed in on the way, without a script."`
+}
+
+// OIDC are the identity providers at which people can sign in.
+type OIDC struct {
+	Issuers       Endpoints `envconfig:"OIDC_ISSUER" example:"https://id.example.com/realms/company" desc:"Issuers of the OpenID Connect providers, comma-separated; the first is the default."`
+	ClientIDs     Names     `envconfig:"OIDC_CLIENT_ID" example:"matterpass" desc:"Client ids, one for each issuer, in the same order."`
+	ClientSecrets Secrets   `envconfig:"OIDC_CLIENT_SECRET" example:"<from the provider>" desc:"Client secrets, one for each issuer, in the same order."`
+}
+
+// Minting is how sessions are made for people who proved who they are.
+type Minting struct {
+	Way           Mint     `envconfig:"SESSION_MINT" default:"auto" note:"managed on purpose also takes over the passwords of accounts that Matterpass did not make." desc:"plugin (the companion plugin makes the session), managed (Matterpass keeps the account's password) or auto (the plugin if it answers, else managed for accounts that Matterpass made; decided once)."`
+	Secrets       Rotation `envconfig:"MINT_SECRET" example:"<openssl rand -hex 32>" note:"To rotate, put the new one first and keep the old one until everybody has signed in once." desc:"Secret from which the kept passwords are derived; a list while it is rotated, each perhaps as kid:secret."`
+	PluginSecrets Rotation `envconfig:"PLUGIN_SECRET" example:"<openssl rand -hex 32>" note:"The same text as in the plugin's settings. To rotate, add the new one in the plugin, then here, then remove the old one." desc:"Secret that the companion plugin shares; a list while it is rotated, of which the first one signs."`
+	MFA           MintMFA  `envconfig:"MINT_MFA" default:"ask" desc:"Accounts with a second factor at Mattermost: ask for the code, trust-idp where the issuer says that it asked for one (plugin only), or refuse."`
+	Readopt       Switch   `envconfig:"MINT_READOPT" default:"on" desc:"on: a kept password that somebody changed is set anew. off: such an account is refused until the link is made again."`
+	Newcomers     Switch   `envconfig:"PROVISION_ON_SIGN_IN" default:"on" desc:"on: signing in makes the account of somebody whom Mattermost does not know."`
+}
+
+// Sessions bounds how long people stay signed in.
+type Sessions struct {
+	MaxAge Lifetime `envconfig:"SESSION_MAX_AGE" unset:"Mattermost's own" example:"12h" desc:"Longest life of a session. Shorter than Mattermost's, never longer."`
+	Idle   Lifetime `envconfig:"SESSION_IDLE" unset:"Mattermost's own" example:"1h" desc:"How long a session may go unused."`
+}
+
+// State is where what must be remembered is kept.
+type State struct {
+	Database DatabaseURL `envconfig:"DATABASE_URL" unset:"a file data/matterpass.db below the working directory" example:"postgres://matterpass:<password>@db/matterpass" local:"memory://" note:"Sessions, links and what was used once are in it, tokens only as MACs or sealed. Back it up." desc:"sqlite:///absolute/file, postgres://… for several instances, or memory:// outside production: forgotten at the end."`
+	Redis    RedisURL    `envconfig:"REDIS_URL" unset:"none" example:"redis://redis:6379/0" desc:"A Redis that several instances share: limits count for all of them, and what was used once is known sooner."`
 }
 
 // Limits bounds what one caller may do.
 type Limits struct {
 	Login             Rate `envconfig:"RATE_LIMIT_LOGIN" default:"5/1m" desc:"Password sign-ins per e-mail address."`
 	Client            Rate `envconfig:"RATE_LIMIT_CLIENT" default:"1200/1m" desc:"Requests per client address to Matterpass's own endpoints."`
+	Identity          Rate `envconfig:"RATE_LIMIT_IDENTITY" default:"30/1m" desc:"Sign-ins by assertion, ticket or identity provider per person."`
 	Provision         Rate `envconfig:"RATE_LIMIT_PROVISION" default:"600/1m" desc:"Provisioning calls per API key."`
 	PasswordMinLength int  `envconfig:"PASSWORD_MIN_LENGTH" default:"8" min:"8" max:"72" desc:"Shortest password that provisioning sets. Mattermost's own floor is 8."`
 }

@@ -35,7 +35,7 @@ func TestDotEnv(t *testing.T) {
 		"open quote":                     {file: base + "MM_DEMO_PASSWORD='hunter2\n", err: shape(2)},
 		"two on one line":                {file: base + "MM_DEMO_PASSWORD='hunter2' MM_TEAM_SLUG=erp\n", err: shape(2)},
 		"text after the quotes":          {file: base + "MM_DEMO_PASSWORD='hunter2'hunter2\n", err: shape(2)},
-		"names of later versions are ok": {file: base + "JWT_SECRET=hunter2\nREDIS_URL_FILE=/x\n"},
+		"names of later versions are ok": {file: base + "SENTRY_DSN=hunter2\nLOG_API_KEY_FILE=/x\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := write(t, t.TempDir(), ".env", c.file, 0o600)

@@ -97,6 +97,11 @@ func TestTheExamplesForProductionWorkOnceSecretsArePutIn(t *testing.T) {
 	real := map[string]string{
 		"SECRET_KEYS":    "k1:" + strong,
 		"API_KEYS":       "erp:" + strong + ":launch+provision",
+		"SIGNING_KEYS":   "erp-signing:" + strong2,
+		"JWT_SECRET":     strong,
+		"MINT_SECRET":    strong,
+		"PLUGIN_SECRET":  strong,
+		"DATABASE_URL":   "postgres://matterpass:" + strong + "@db/matterpass",
 		"MM_ADMIN_TOKEN": token,
 		"TLS_CERT_FILE":  cert,
 		"TLS_KEY_FILE":   key,

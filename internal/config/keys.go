@@ -1,6 +1,8 @@
 package config
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"regexp"
@@ -55,6 +57,22 @@ func (r *KeyRing) Decode(text string) error {
 // String lists the ids.
 func (r KeyRing) String() string {
 	return join(r, func(k Key) string { return k.ID + ":" + hidden })
+}
+
+// Rotation is a KeyRing in which the ids may be left out: then a digest names the
+// secret.
+type Rotation struct{ KeyRing }
+
+// Decode reads "secret,…" or "kid:secret,…".
+func (r *Rotation) Decode(text string) error {
+	list := entries(text)
+	for i, entry := range list {
+		if !strings.Contains(entry, ":") {
+			sum := sha256.Sum256([]byte(entry))
+			list[i] = hex.EncodeToString(sum[:4]) + ":" + entry
+		}
+	}
+	return r.KeyRing.Decode(strings.Join(list, ","))
 }
 
 // Scope is something an API key allows.

@@ -45,6 +45,7 @@ func production(more ...string) []string {
 		"MM_BASE_URL=http://mattermost:8065",
 		"ALLOWED_ORIGINS=https://erp.example.com",
 		"SECRET_KEYS=k1:" + strong,
+		"DATABASE_URL=sqlite:///data/matterpass.db",
 	}, more...)
 }
 
@@ -66,6 +67,7 @@ func TestDevelopmentNeedsOnlyMattermost(t *testing.T) {
 		config.Limits{
 			Login:     config.Rate{Tokens: 5, Per: time.Minute},
 			Client:    config.Rate{Tokens: 1200, Per: time.Minute},
+			Identity:  config.Rate{Tokens: 30, Per: time.Minute},
 			Provision: config.Rate{Tokens: 600, Per: time.Minute}, PasswordMinLength: 8,
 		},
 		config.LogInfo, config.LogFormat(""), "", "", []string(nil),
@@ -204,8 +206,8 @@ func TestPORT(t *testing.T) {
 }
 
 func TestVariablesOfLaterVersionsAreWarnings(t *testing.T) {
-	cfg, err := load(t, development("DATABASE_URL=postgres://matterpass:hunter2@db/x", "JWT_SECRET_FILE=/run/secrets/jwt"))
-	want := []string{"DATABASE_URL: set, but not used by this version", "JWT_SECRET_FILE: set, but not used by this version"}
+	cfg, err := load(t, development("SENTRY_DSN=https://hunter2@sentry.test/1", "LOG_API_KEY_FILE=/run/secrets/log"))
+	want := []string{"LOG_API_KEY_FILE: set, but not used by this version", "SENTRY_DSN: set, but not used by this version"}
 	if diff := cmp.Diff(want, cfg.Warnings); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
@@ -218,6 +220,7 @@ func TestEffectiveNamesValueAndSource(t *testing.T) {
 	cfg, err := config.Load(config.Source{DotEnv: dotenv, Environ: []string{
 		"NODE_ENV=staging", "FLY_APP_NAME=chat", "MM_BASE_URL=http://mattermost:8065", "ALLOWED_ORIGINS=https://erp.example.com",
 		"SECRET_KEYS_FILE=" + path, "API_KEYS=erp:" + strong2, "ADMIN_ADDR=",
+		"DATABASE_URL=sqlite:///data/matterpass.db",
 	}})
 	if err != nil {
 		t.Fatal(err)

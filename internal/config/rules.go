@@ -21,6 +21,10 @@ func (l *loader) check(cfg *Config) {
 	l.checkMattermost(cfg)
 	l.checkKeys(cfg)
 	l.checkProxies(cfg)
+	l.checkAssertions(cfg)
+	l.checkOIDC(cfg)
+	l.checkMinting(cfg)
+	l.checkState(cfg)
 }
 
 // readable reports whether every one of the variables has a value of its own to
@@ -205,6 +209,9 @@ func (l *loader) checkKeys(cfg *Config) {
 	}
 	for i, key := range cfg.Keys.APIKeys {
 		l.checkMade("API_KEYS", i, key.Secret)
+	}
+	for i, key := range cfg.Keys.SigningKeys {
+		l.checkMade("SIGNING_KEYS", i, key.Secret)
 	}
 }
 

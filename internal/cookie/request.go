@@ -101,6 +101,20 @@ func ForUpstream(r *http.Request) (token string, sent bool) {
 	return "", false
 }
 
+// Drop takes cookies off a request.
+func Drop(r *http.Request, names ...string) {
+	var kept []string
+	for _, c := range r.Cookies() {
+		if !slices.Contains(names, c.Name) {
+			kept = append(kept, c.Name+"="+c.Value)
+		}
+	}
+	r.Header.Del("Cookie")
+	if len(kept) > 0 {
+		r.Header.Set("Cookie", strings.Join(kept, "; "))
+	}
+}
+
 func isOurs(name string) bool {
 	return name == Device || name == hostDevice || name == embedFlag ||
 		strings.HasPrefix(name, Probe) || strings.HasPrefix(name, Flow) || strings.HasPrefix(name, hostFlow)

@@ -55,6 +55,14 @@ type Options struct {
 	// nil limits none.
 	Limit func(*http.Request) login.Decision
 
+	// Navigations signs in on the way to a page by the assertion in the ERP's cookie
+	// AssertionCookie, which never goes on to Mattermost. Empty: off.
+	Navigations     Navigations
+	AssertionCookie string
+	// Standing says who ended a session here, "" while it may go on; nil is always
+	// "". active: the person did something.
+	Standing func(ctx context.Context, token string, active bool) string
+
 	// Seen remembers sessions that worked; nil is NewMemory(0). Away reports that
 	// Mattermost's database is away, by no more than one question a second; nil is
 	// never. Together they keep an outage from signing people out.
@@ -197,11 +205,31 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	found := find(g.routes, r.Method, path)
+	assertion := g.takeAssertion(r)
+	r, ended := g.withoutEnded(w, r)
 	if asksUpgrade(r) {
+		if ended {
+			g.refuse(w, r, found, refuseEnded)
+			return
+		}
 		g.upgrade(w, r, found)
 		return
 	}
+	if found == anyRoute {
+		g.page(w, r, assertion)
+		return
+	}
 	g.serve(w, r, found)
+}
+
+// page forwards what no row of the table is about. Its person may be signed in on
+// the way.
+func (g *Gateway) page(w http.ResponseWriter, r *http.Request, assertion string) {
+	w, outcome := g.signInSilently(w, r, assertion)
+	g.forward(w, r, anyRoute)
+	if outcome != "" {
+		g.Note(r, anyRoute.pattern, outcome)
+	}
 }
 
 func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, found route) {

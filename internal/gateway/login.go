@@ -56,13 +56,16 @@ func (g *Gateway) isOwnPage(r *http.Request) bool {
 
 // signedIn answers with the account as Mattermost's web app expects it.
 func signedIn(w http.ResponseWriter, s login.Session) {
-	h := w.Header()
+	setSession(w.Header(), s)
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(profile(s)) // the client is gone; nobody to tell
+}
+
+func setSession(h http.Header, s login.Session) {
 	cookie.SetSession(h, s.Token, s.User.ID, s.CSRF)
 	if s.Device != "" {
-		http.SetCookie(w, &http.Cookie{Name: cookie.Device, Value: s.Device})
+		h.Add("Set-Cookie", (&http.Cookie{Name: cookie.Device, Value: s.Device}).String())
 	}
-	h.Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(profile(s)) // the client is gone; nobody to tell
 }
 
 // profile is Mattermost's own rendering, or the least that names the account.

@@ -73,6 +73,9 @@ func (f refusal) word() string {
 	if word, isOurs := strings.CutPrefix(f.ID, idPrefix); isOurs {
 		return word
 	}
+	if f.ID == expiredID {
+		return "session_ended"
+	}
 	return "login_refused"
 }
 

@@ -140,11 +140,18 @@ func repeat(conn net.Conn) {
 // shakeHands opens a WebSocket by hand; host is where the page came from.
 func shakeHands(tb testing.TB, addr, token string) net.Conn {
 	tb.Helper()
+	conn := openTunnel(tb, addr, token)
+	tb.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// openTunnel leaves closing to the caller.
+func openTunnel(tb testing.TB, addr, token string) net.Conn {
+	tb.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = conn.Close() })
 	_, _ = fmt.Fprintf(conn, "GET /api/v4/websocket?connection_id=&sequence_number=0 HTTP/1.1\r\nHost: %s\r\nOrigin: http://%[1]s\r\n"+
 		"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"+
 		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36\r\n"+

@@ -336,3 +336,22 @@ func TestSessionsAreAskedAboutOnceInAWhileAndFewAtATime(t *testing.T) {
 		t.Errorf("%d questions at a time", n)
 	}
 }
+
+// TestDrainingTakesNoLongerThanTheLastTunnel: there is a minute for two of them, of
+// which both leave when the first is told.
+func TestDrainingTakesNoLongerThanTheLastTunnel(t *testing.T) {
+	rig := start(t, http.HandlerFunc(loudParrot))
+	conns := []*websocket.Conn{rig.dial("Origin", rig.url), rig.dial("Origin", rig.url)}
+	for i, conn := range conns {
+		go func() {
+			_, _, _ = conn.Read(t.Context())
+			_ = conns[1-i].CloseNow()
+		}()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	begin := time.Now()
+	if err := rig.Drain(ctx); err != nil || time.Since(begin) > 5*time.Second {
+		t.Errorf("%v after %s", err, time.Since(begin))
+	}
+}

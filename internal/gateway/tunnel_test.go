@@ -304,46 +304,6 @@ func TestABrowserThatTakesNothingIsLeft(t *testing.T) {
 	}
 }
 
-// TestTenThousandTunnelsLeaveNothingBehind opens a thousand, ten times.
-func TestTenThousandTunnelsLeaveNothingBehind(t *testing.T) {
-	if testing.Short() {
-		t.Skip("opens ten thousand connections")
-	}
-	rig, ended := raw(t, accept(copyBack), func(o *gateway.Options) { o.TunnelsPerClient = 1000 })
-	round := func(n int) {
-		conns := make([]net.Conn, n)
-		for i := range conns {
-			conns[i] = shakeHands(t, rig.host, fmt.Sprint("t", i%7))
-		}
-		for i, conn := range conns {
-			if i%2 == 0 {
-				hangUp(conn)
-			} else {
-				_ = conn.Close()
-			}
-		}
-		for range n {
-			<-ended
-		}
-	}
-	round(10)
-	goroutines, files := runtime.NumGoroutine(), openFiles(t)
-	for range 10 {
-		round(1000)
-	}
-	eventually(t, "goroutines", func() bool { return runtime.NumGoroutine() <= goroutines+3 })
-	eventually(t, "descriptors", func() bool { return openFiles(t) <= files+3 })
-}
-
-func openFiles(t *testing.T) int {
-	t.Helper()
-	files, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Skip(err)
-	}
-	return len(files)
-}
-
 // eventually waits for what happens elsewhere and tells nobody.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()

@@ -162,20 +162,13 @@ func (g *Gateway) Drain(ctx context.Context) error {
 		left := time.Until(deadline)
 		pause, within = left/time.Duration(2*len(open)+1), min(linger, left/4)
 	}
-	for _, t := range open {
+	empty := g.tunnels.emptied()
+	for i, t := range open {
+		if i > 0 {
+			pauseFor(ctx, pause, empty)
+		}
 		t.end(draining, statusRestart, within)
-		pauseFor(ctx, pause)
 	}
-	return g.tunnels.wait(ctx)
-}
-
-// wait returns when no tunnel is left, or with ctx's error.
-func (ts *tunnels) wait(ctx context.Context) error {
-	empty := make(chan struct{})
-	go func() {
-		ts.empty.Wait()
-		close(empty)
-	}()
 	select {
 	case <-empty:
 		return nil
@@ -184,7 +177,18 @@ func (ts *tunnels) wait(ctx context.Context) error {
 	}
 }
 
-func pauseFor(ctx context.Context, pause time.Duration) {
+// emptied is closed when no tunnel is left.
+func (ts *tunnels) emptied() <-chan struct{} {
+	empty := make(chan struct{})
+	go func() {
+		ts.empty.Wait()
+		close(empty)
+	}()
+	return empty
+}
+
+// pauseFor ends early where nobody is left to wait for.
+func pauseFor(ctx context.Context, pause time.Duration, empty <-chan struct{}) {
 	if pause <= 0 {
 		return
 	}
@@ -192,6 +196,7 @@ func pauseFor(ctx context.Context, pause time.Duration) {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+	case <-empty:
 	case <-ctx.Done():
 	}
 }

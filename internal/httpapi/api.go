@@ -16,12 +16,14 @@ import (
 	"matterpass/internal/login"
 	"matterpass/internal/middleware"
 	"matterpass/internal/provision"
+	"matterpass/internal/ticket"
 )
 
 // Options wires an API.
 type Options struct {
 	Login     *login.Service
 	Provision *provision.Service // nil: provisioning is off (no admin token)
+	Tickets   *ticket.Service    // nil: launching is off
 	Board     *doctor.Board
 	Cookies   func(*http.Request) cookie.Policy
 
@@ -43,6 +45,7 @@ type Options struct {
 	Widget fs.FS        // the files under /widget/v1/
 	Doctor fs.FS        // the embed doctor: index.html and the files under /embed-doctor/
 	Shell  fs.FS        // the page and files under /embed; nil: none, and the iframe loads ChatURL
+	Launch fs.FS        // the page and files under /launch; nil: none
 	Next   http.Handler // everything that is not ours, the gateway; nil: 404
 }
 

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
@@ -14,6 +16,7 @@ import (
 type Key struct {
 	ID     string
 	Secret string
+	Issuer string // of the subjects that it names; empty: its ID
 	Scopes []string
 }
 
@@ -23,14 +26,23 @@ type keyRing []hashedKey
 
 type hashedKey struct {
 	id     string
+	issuer string
 	digest [sha256.Size]byte
 	scopes []string
+}
+
+type callerKey struct{}
+
+// callerOf is the key of a call that requireKey let through.
+func callerOf(ctx context.Context) hashedKey {
+	key, _ := ctx.Value(callerKey{}).(hashedKey)
+	return key
 }
 
 func newKeyRing(keys []Key) keyRing {
 	ring := make(keyRing, len(keys))
 	for i, k := range keys {
-		ring[i] = hashedKey{k.ID, sha256.Sum256([]byte(k.Secret)), k.Scopes}
+		ring[i] = hashedKey{k.ID, cmp.Or(k.Issuer, k.ID), sha256.Sum256([]byte(k.Secret)), k.Scopes}
 	}
 	return ring
 }
@@ -72,7 +84,7 @@ func (a *API) requireKey(pattern string) func(http.Handler) http.Handler {
 				if a.limitedKey(w, r, key.id) {
 					return
 				}
-				next.ServeHTTP(w, r)
+				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, key)))
 			}
 		})
 	}

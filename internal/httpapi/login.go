@@ -32,26 +32,77 @@ type user struct {
 }
 
 func (a *API) signIn(w http.ResponseWriter, r *http.Request) error {
-	attempt, err := a.attempt(r)
+	session, err := a.openSession(w, r)
 	if err != nil {
 		return err
 	}
-	session, err := a.Login.WithPassword(r.Context(), attempt)
-	if err != nil {
-		return err
-	}
-	cookie.SetSession(w.Header(), session.Token, session.User.ID, session.CSRF)
-	http.SetCookie(w, &http.Cookie{Name: cookie.Device, Value: session.Device})
+	a.setSession(w, session)
 	return reply(w, http.StatusOK, a.signedIn(session))
 }
 
-func (a *API) attempt(r *http.Request) (login.Attempt, error) {
-	if r.Header.Get("Authorization") != "" {
-		return login.Attempt{}, &login.Invalid{Field: "Authorization", Want: "is not accepted here; send email and password in the body"}
+// setSession puts a new session on an answer. Where somebody else used this browser
+// before, the shell clears what they left in it.
+func (a *API) setSession(w http.ResponseWriter, session login.Session) {
+	cookie.SetSession(w.Header(), session.Token, session.User.ID, session.CSRF)
+	http.SetCookie(w, &http.Cookie{Name: cookie.Device, Value: session.Device})
+	if session.Switched {
+		forgetNext(w)
 	}
+}
+
+// openSession takes one kind of proof: an assertion in the header or a password in
+// the body.
+func (a *API) openSession(w http.ResponseWriter, r *http.Request) (login.Session, error) {
 	if r.URL.RawQuery != "" {
-		return login.Attempt{}, &login.Invalid{Field: "query", Want: "is not accepted; send everything in the body"}
+		return login.Session{}, &login.Invalid{Field: "query", Want: "is not accepted; send everything in the body"}
 	}
+	if r.Header.Get("Authorization") != "" {
+		return a.byAssertion(w, r)
+	}
+	attempt, err := attempt(r)
+	if err != nil {
+		return login.Session{}, err
+	}
+	return a.Login.WithPassword(r.Context(), attempt)
+}
+
+// codeRequest is what may go along with an assertion.
+type codeRequest struct {
+	MFACode string `json:"mfa_code"`
+}
+
+func (a *API) byAssertion(w http.ResponseWriter, r *http.Request) (login.Session, error) {
+	assertion := bearerOf(r.Header)
+	if assertion == "" {
+		return login.Session{}, &login.Invalid{Field: "Authorization", Want: "is not one bearer token"}
+	}
+	in, err := decodeOptional[codeRequest](r)
+	if err != nil {
+		return login.Session{}, err
+	}
+	session, err := a.Login.WithAssertion(r.Context(), assertion, visitOf(r, in.MFACode))
+	return session, a.orLimited(w, r, err)
+}
+
+// orLimited has strangers pay: whoever shows a good proof is limited by whom it
+// speaks of, and everybody else by where they come from.
+func (a *API) orLimited(w http.ResponseWriter, r *http.Request, err error) error {
+	if a.ClientLimiter == nil || !isUnproven(err) {
+		return err
+	}
+	decision := a.ClientLimiter.Allow(r)
+	middleware.SetRateLimit(w.Header(), "client", decision)
+	if !decision.OK {
+		return errClientLimited
+	}
+	return err
+}
+
+func isUnproven(err error) bool {
+	return errors.Is(err, login.ErrRefused) || errors.Is(err, login.ErrSpent) || errors.Is(err, errTicketSpent)
+}
+
+func attempt(r *http.Request) (login.Attempt, error) {
 	in, err := decode[signInRequest](r)
 	if err != nil {
 		return login.Attempt{}, err
@@ -66,12 +117,15 @@ func (a *API) attempt(r *http.Request) (login.Attempt, error) {
 	if err != nil {
 		return login.Attempt{}, err
 	}
-	return login.Attempt{
-		Name: name, Password: *in.Password, Visit: login.Visit{
-			Code: in.MFACode, Device: cookie.DeviceOf(r), Previous: cookie.TokenOf(r),
-			Client: login.Client{Addr: middleware.ClientAddr(r.Context()), UserAgent: r.UserAgent()},
-		},
-	}, nil
+	return login.Attempt{Name: name, Password: *in.Password, Visit: visitOf(r, in.MFACode)}, nil
+}
+
+// visitOf is the browser's side of a sign-in.
+func visitOf(r *http.Request, code string) login.Visit {
+	return login.Visit{
+		Code: code, Device: cookie.DeviceOf(r), Previous: cookie.TokenOf(r),
+		Client: login.Client{Addr: middleware.ClientAddr(r.Context()), UserAgent: r.UserAgent()},
+	}
 }
 
 func (a *API) signedIn(s login.Session) signedIn {

@@ -46,6 +46,7 @@ func (a *API) provision(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	request.Issuer = callerOf(r.Context()).issuer
 	result, err := a.Provision.Provision(r.Context(), request)
 	if err != nil {
 		return err

@@ -34,17 +34,30 @@ const (
 	page
 	// ours: a page of ours, same origin only; never CORS.
 	ours
+	// ourScript: the same, for what changes something: browsers must say so.
+	ourScript
+)
+
+// Addresses that more than the table names.
+const (
+	loginPath  = "/api/mattermost/login"
+	redeemPath = "/api/mattermost/launch/redeem"
 )
 
 // routes is every address of ours. Whatever is not here is Mattermost's.
 func (a *API) routes() []route {
 	return []route{
-		{http.MethodPost, "/api/mattermost/login", browser, a.signIn},
+		{http.MethodPost, loginPath, browser, a.signIn},
 		{http.MethodPost, "/api/mattermost/logout", browser, a.signOut},
 		{http.MethodGet, "/api/mattermost/session", browser, a.session},
 		{http.MethodGet, "/api/mattermost/test-cookies", browser, a.testCookies},
 		{http.MethodGet, "/api/mattermost/health", browser, a.health},
 		{http.MethodPost, "/api/mattermost/provision", backend, a.provision},
+		{http.MethodPost, "/api/mattermost/launch", backend, a.launch},
+		{http.MethodPost, redeemPath, ourScript, a.redeem},
+		{http.MethodGet, launchPath, page, a.launchPage()},
+		{http.MethodGet, "/launch/launch.js", page, a.launchFile("launch.js")},
+		{http.MethodGet, "/launch/embedder.js", page, a.launchFile("embedder.js")},
 		{http.MethodGet, "/healthz", anybody, a.alive},
 		{http.MethodGet, "/readyz", anybody, a.readiness},
 		{http.MethodGet, "/widget/v1/matterpass.js", anybody, a.widget("matterpass.js")},
@@ -150,25 +163,46 @@ func (a *API) guard(rt route) http.Handler {
 		h = chi.Chain(
 			a.cors(),
 			middleware.Origin(a.origins(), a.refuse(errOrigin)),
-			middleware.RateLimit(a.ClientLimiter, a.refuse(errClientLimited)),
+			a.limitStrangers(rt),
 			a.body(),
 		).Handler(h)
 	case backend:
 		h = chi.Chain(
 			middleware.Networks(a.AdminNetworks, a.refuse(errNetwork)),
-			middleware.RateLimit(a.ClientLimiter, a.refuse(errClientLimited)),
-			a.requireKey(rt.pattern),
+			a.limitClients(),
 			a.body(),
+			a.requireKey(rt.pattern),
 		).Handler(h)
 	case page:
 		h = a.page()(h)
+	case ourScript:
+		h = chi.Chain(a.ownPage, a.limitStrangers(rt), a.body()).Handler(h)
 	case ours:
 		h = chi.Chain(
 			a.sameOrigin,
-			middleware.RateLimit(a.ClientLimiter, a.refuse(errClientLimited)),
+			a.limitClients(),
 		).Handler(h)
 	}
 	return a.own(h)
+}
+
+// limitStrangers counts a client's requests, but for those that carry a proof of
+// who it is: handlers count these by its person (orLimited).
+func (a *API) limitStrangers(rt route) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		limited := a.limitClients()(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if rt.pattern == redeemPath || rt.pattern == loginPath && r.Header.Get("Authorization") != "" {
+				next.ServeHTTP(w, r)
+				return
+			}
+			limited.ServeHTTP(w, r)
+		})
+	}
+}
+
+func (a *API) limitClients() func(http.Handler) http.Handler {
+	return middleware.RateLimit(a.ClientLimiter, a.refuse(errClientLimited))
 }
 
 // own puts the security headers of this program's own answers on it.

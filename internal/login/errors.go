@@ -47,6 +47,9 @@ type Refusal struct {
 	// NeedsCode: the password was right; a code is missing, or the one sent was
 	// wrong (then Counted too).
 	NeedsCode bool
+	// Locked: Mattermost answers so without looking at the password, until the
+	// account's failures are reset.
+	Locked bool
 }
 
 func (e *Refusal) Error() string {

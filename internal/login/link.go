@@ -105,12 +105,23 @@ func (s *Service) linked(ctx context.Context, who Identity, found resolution) (A
 	if found.newcomer {
 		return s.welcome(ctx, who)
 	}
-	if found.stranger {
-		if err := s.Cutter.CutOff(ctx, found.account.ID); err != nil {
-			return Account{}, err
-		}
+	if err := s.prepare(ctx, who, found); err != nil {
+		return Account{}, err
 	}
 	return found.account, s.link(ctx, who, found.account.ID)
+}
+
+// prepare ends what a stranger's account had. One of ours may lack its teams: its
+// making was perhaps cut short, and doing it again does no harm.
+func (s *Service) prepare(ctx context.Context, who Identity, found resolution) error {
+	if found.stranger {
+		return s.Cutter.CutOff(ctx, found.account.ID)
+	}
+	if s.Newcomers == nil {
+		return nil
+	}
+	_, _, err := s.Newcomers.Create(ctx, who)
+	return err
 }
 
 func (s *Service) link(ctx context.Context, who Identity, userID string) error {

@@ -145,6 +145,7 @@ func (s *Service) note(ctx context.Context, session Session, device device) {
 		return
 	}
 	_ = s.Records.Begin(context.WithoutCancel(ctx), session.Token, recordOf(session, Proof{Way: ByPassword}, device))
+	s.observe(session.Token, session.CSRF)
 }
 
 func bucketOf(d device, known bool) string {
@@ -214,11 +215,11 @@ func denied(err error, left int) error {
 func (s *Service) deliverable(ctx context.Context, session Session, previous string) error {
 	background := context.WithoutCancel(ctx)
 	if ctx.Err() != nil {
-		_ = s.Sessions.End(background, session.Token) // the client is gone; nobody to tell
+		_ = s.end(background, session.Token, EndedByLoss) // the client is gone; nobody to tell
 		return context.Cause(ctx)
 	}
 	if previous != session.Token && idForm.MatchString(previous) {
-		_ = s.Sessions.End(background, previous) // the new session stands either way
+		_ = s.end(background, previous, EndedBySwitch) // the new session stands either way
 	}
 	return nil
 }

@@ -131,13 +131,14 @@ type Record struct {
 
 // Who ended a session.
 const (
-	EndedByUser   = "user"   // signed out on purpose
-	EndedBySwitch = "switch" // another one took its place in the browser
-	EndedByAge    = "age"    // SESSION_MAX_AGE
-	EndedByIdle   = "idle"   // SESSION_IDLE
-	EndedByIssuer = "issuer" // back-channel logout
-	EndedByAdmin  = "admin"  // deactivated, unlinked
-	EndedByLoss   = "loss"   // its answer could not be delivered
+	EndedByUser     = "user"       // signed out on purpose
+	EndedEverywhere = "everywhere" // the same, with every other session of the person
+	EndedBySwitch   = "switch"     // another one took its place in the browser
+	EndedByAge      = "age"        // SESSION_MAX_AGE
+	EndedByIdle     = "idle"       // SESSION_IDLE
+	EndedByIssuer   = "issuer"     // back-channel logout
+	EndedByAdmin    = "admin"      // deactivated, unlinked
+	EndedByLoss     = "loss"       // its answer could not be delivered
 )
 
 // Records is the memory of sessions. Tokens are stored as a MAC only.
@@ -148,9 +149,13 @@ type Records interface {
 	Find(ctx context.Context, token string) (Record, error)
 	// Touch notes that the session is in use.
 	Touch(ctx context.Context, token string, at time.Time) error
-	// End notes that a session is over, known before or not. Until Delivered is
-	// called for it, it is among those that Undelivered returns.
-	End(ctx context.Context, token, by string) error
+	// Identify adds Mattermost's id of a session, and the person it turned out to be
+	// of.
+	Identify(ctx context.Context, token, userID, sessionID string) error
+	// End notes that a session is over, known before or not; delivered where
+	// Mattermost has confirmed it. Otherwise it is among those that Undelivered
+	// returns, until Delivered is called for it.
+	End(ctx context.Context, token, by string, delivered bool) error
 	// EndOf does so for the live sessions of an identity: of one of the issuer's
 	// sessions where sid is not empty, else of the subject's.
 	EndOf(ctx context.Context, who Identity, by string) error
@@ -176,5 +181,12 @@ type Revocation struct {
 	Token     string // empty where it was ended without being at hand
 	UserID    string
 	SessionID string // empty where it is not known
+	By        string
 	Tries     int
+}
+
+// Revoker ends a session without its token.
+type Revoker interface {
+	// RevokeSession answers nil also where the session is gone already.
+	RevokeSession(ctx context.Context, userID, sessionID string) error
 }

@@ -202,7 +202,7 @@ func (r recordsOf) Find(_ context.Context, token string) (login.Record, error) {
 
 func (r recordsOf) Touch(context.Context, string, time.Time) error { return nil }
 
-func (r recordsOf) End(_ context.Context, token, by string) error {
+func (r recordsOf) End(_ context.Context, token, by string, delivered bool) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ended[token] = by
@@ -362,9 +362,11 @@ func TestALinkedAccountIsLookedAtAtEverySignIn(t *testing.T) {
 		change func(*world)
 		want   error
 	}{
-		"became an administrator's": {func(w *world) { w.accounts[userID] = login.Account{User: login.User{ID: userID}, Roles: []string{"system_admin"}} }, login.ErrRefused},
-		"was deactivated":           {func(w *world) { w.accounts[userID] = login.Account{User: login.User{ID: userID}, Deactivated: true} }, login.ErrRefused},
-		"is gone":                   {func(w *world) { delete(w.accounts, userID) }, login.ErrConflict},
+		"became an administrator's": {func(w *world) {
+			w.accounts[userID] = login.Account{User: login.User{ID: userID}, Roles: []string{"system_admin"}}
+		}, login.ErrRefused},
+		"was deactivated": {func(w *world) { w.accounts[userID] = login.Account{User: login.User{ID: userID}, Deactivated: true} }, login.ErrRefused},
+		"is gone":         {func(w *world) { delete(w.accounts, userID) }, login.ErrConflict},
 		"has another address now": {func(w *world) {
 			w.accounts[userID] = login.Account{User: login.User{ID: userID, Email: "new@erp.test"}}
 		}, nil},
@@ -487,8 +489,12 @@ func TestWhatFailsAfterTheSpendingSaysSo(t *testing.T) {
 		want  error
 		ended []string
 	}{
-		"no session can be made":     {func(w *world) { w.mint = func(login.Minting) (login.Session, error) { return login.Session{}, login.ErrMintUnavailable } }, login.ErrMintUnavailable, nil},
-		"the code is wrong":          {func(w *world) { w.mint = func(login.Minting) (login.Session, error) { return login.Session{}, errBadCode } }, login.ErrMFARequired, nil},
+		"no session can be made": {func(w *world) {
+			w.mint = func(login.Minting) (login.Session, error) { return login.Session{}, login.ErrMintUnavailable }
+		}, login.ErrMintUnavailable, nil},
+		"the code is wrong": {func(w *world) {
+			w.mint = func(login.Minting) (login.Session, error) { return login.Session{}, errBadCode }
+		}, login.ErrMFARequired, nil},
 		"the session is another's":   {func(w *world) { w.mint = func(login.Minting) (login.Session, error) { return someone, nil } }, upstream.ErrInvalid, []string{token}},
 		"it could not be remembered": {func(w *world) { w.begin = login.ErrStoreUnavailable }, login.ErrStoreUnavailable, []string{token}},
 	}
@@ -602,4 +608,13 @@ func TestPasswordChecksAndOtherMintingsWaitInLinesOfTheirOwn(t *testing.T) {
 		close(release)
 		group.Wait()
 	}
+}
+
+func (r recordsOf) Identify(_ context.Context, token, userID, sessionID string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	record := r.records[token]
+	record.UserID, record.SessionID = userID, sessionID
+	r.records[token] = record
+	return nil
 }

@@ -2,6 +2,7 @@ package login
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -24,6 +25,10 @@ type Options struct {
 	Failures  Failures
 	Devices   *Devices
 	Records   Records // nil: sessions are not remembered, and Minter must be nil
+	Revoker   Revoker // nil: none is ended without its token
+
+	MaxAge time.Duration // longest life of a session; 0: Mattermost's own
+	Idle   time.Duration // how long one may go unused; 0: Mattermost's own
 
 	Concurrency int           // sign-ins in flight towards Mattermost; 4
 	Queue       int           // sign-ins waiting; 64
@@ -65,6 +70,9 @@ type Service struct {
 	mints   *gate // sessions that cost none
 	floor   *floor
 	lookups singleflight.Group
+
+	standings *standings
+	observed  chan observation
 }
 
 // New returns a Service.
@@ -86,6 +94,7 @@ func New(o Options) *Service {
 	}
 	return &Service{
 		Options: o, gate: newGate(o.Concurrency, o.Queue), mints: newGate(o.Mints, o.MintQueue), floor: &floor{least: o.Floor},
+		standings: newStandings(), observed: make(chan observation, observeMost),
 	}
 }
 
@@ -102,7 +111,7 @@ func (s *Service) Waiting() int { return int(s.gate.waiting.Load()) }
 // Current answers whose session token is. csrf, if it is the session's own,
 // makes its end known. It answers ErrSignedOut where there is none.
 func (s *Service) Current(ctx context.Context, token, csrf string) (Session, error) {
-	if !idForm.MatchString(token) {
+	if !idForm.MatchString(token) || s.Standing(ctx, token, false) != "" {
 		return Session{}, ErrSignedOut
 	}
 	return s.Sessions.Find(ctx, token, csrf)
@@ -114,10 +123,25 @@ func (s *Service) SignOut(ctx context.Context, token string, everywhere bool) er
 	case !idForm.MatchString(token):
 		return nil
 	case everywhere:
-		return s.Sessions.EndAll(ctx, token)
+		return s.endEverywhere(ctx, token)
 	default:
-		return s.Sessions.End(ctx, token)
+		return s.end(ctx, token, EndedByUser)
 	}
+}
+
+// endEverywhere ends what is known here of the person as well: a session that
+// Mattermost could not be told of must not go on until it can.
+func (s *Service) endEverywhere(ctx context.Context, token string) error {
+	err := s.endWith(ctx, token, EndedEverywhere, s.Sessions.EndAll)
+	if s.Records == nil {
+		return err
+	}
+	record, unknown := s.Records.Find(ctx, token)
+	if unknown != nil || record.UserID == "" {
+		return err
+	}
+	defer s.standings.expire()
+	return errors.Join(err, s.Records.EndUser(ctx, record.UserID, EndedByUser))
 }
 
 // Unlock forgets an account's failed tries, here and at Mattermost, after an

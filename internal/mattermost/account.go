@@ -68,12 +68,7 @@ func (c *Client) Unlock(ctx context.Context, address email.Address) error {
 	if err != nil {
 		return err
 	}
-	_, err = asAdmin(ctx, c, question{operation: opUnlock},
-		func(ctx context.Context, client *model.Client4) (struct{}, error) {
-			_, err := client.ResetFailedAttempts(ctx, account.ID)
-			return struct{}{}, err
-		})
-	return err
+	return c.ResetFailedAttempts(ctx, account.ID)
 }
 
 // refusedToken remembers the admin token that Mattermost refused, for a while or

@@ -24,11 +24,15 @@ const (
 	opPlace    = "place"
 	opJoin     = "join"
 	opUnlock   = "unlock"
+	opRevoke   = "revoke"
+	opPassword = "password"
 )
 
 // Operations lists every name of a call.
 func Operations() []string {
-	return []string{opSignIn, opSession, opSignOut, opPing, opSettings, opAccount, opCreate, opUpdate, opPlace, opJoin, opUnlock}
+	return []string{
+		opSignIn, opSession, opSignOut, opPing, opSettings, opAccount, opCreate, opUpdate, opPlace, opJoin, opUnlock, opRevoke, opPassword,
+	}
 }
 
 // question is one call.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/mattermost/mattermost/server/public/model"
 
@@ -115,6 +116,7 @@ func accountOf(user *model.User, asked email.Address) (provision.Account, error)
 			Username: user.Username, FirstName: user.FirstName, LastName: user.LastName, Nickname: user.Nickname, Locale: user.Locale,
 		},
 		Deactivated: user.DeleteAt != 0,
+		Made:        time.UnixMilli(user.CreateAt),
 		Bot:         user.IsBot,
 		Remote:      user.RemoteId != nil && *user.RemoteId != "",
 		AuthService: user.AuthService,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,12 +15,13 @@ import (
 func TestByEmailReadsWhatProvisioningLooksAt(t *testing.T) {
 	s, c := start(t)
 	s.set("GET users/email/demo@erp.test", reply(200, `{"id":"`+demoID+`","username":"demo","email":"Demo@ERP.test","first_name":"D","last_name":"E",
-		"nickname":"n","locale":"sv","delete_at":5,"is_bot":true,"remote_id":"r","auth_service":"saml","roles":"system_user system_admin"}`))
+		"nickname":"n","locale":"sv","create_at":1000,"delete_at":5,"is_bot":true,"remote_id":"r","auth_service":"saml","roles":"system_user system_admin"}`))
 	got, err := c.ByEmail(t.Context(), "demo@erp.test")
 	want := provision.Account{
 		ID: demoID, Email: "demo@erp.test",
 		Profile:     provision.Profile{Username: "demo", FirstName: "D", LastName: "E", Nickname: "n", Locale: "sv"},
 		Deactivated: true, Bot: true, Remote: true, AuthService: "saml", Roles: []string{"system_user", "system_admin"},
+		Made: time.UnixMilli(1000),
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)

@@ -157,6 +157,7 @@ const (
 	idCodeNeeded         = "mfa.validate_token.authenticate.app_error"
 	idCodeWrong          = "api.user.check_user_mfa.bad_code.app_error"
 	idSessionExpired     = "api.context.session_expired.app_error"
+	idLocked             = "api.user.check_user_login_attempts.too_many" // also …_ldap
 )
 
 // uncounted starts the ids of refusals that Mattermost does not count towards
@@ -168,7 +169,7 @@ var uncounted = []string{
 	"api.user.login.bot_login_forbidden",
 	"api.user.login.remote_users",
 	"api.user.login.client_side_cert",
-	"api.user.check_user_login_attempts.too_many", // also …_ldap
+	idLocked,
 	"api.team.join_user_to_team.max_accounts",
 	"app.user.save.max_accounts",
 }
@@ -188,7 +189,7 @@ func refusal(err error) error {
 	case id == idCodeWrong:
 		return &login.Refusal{Reason: id, NeedsCode: true, Counted: true}
 	case startsWithAny(id, uncounted):
-		return &login.Refusal{Reason: id}
+		return &login.Refusal{Reason: id, Locked: strings.HasPrefix(id, idLocked)}
 	default:
 		return err
 	}

@@ -1,6 +1,7 @@
 package mattermost
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -75,10 +76,7 @@ func (c *Client) FindTeam(ctx context.Context, slug string) error {
 // SiteURL is Mattermost's own idea of its address, with which it compares a
 // WebSocket's Origin (docs/mattermost.md G2); empty where it has none.
 func (c *Client) SiteURL(ctx context.Context) (string, error) {
-	config, err := ask(ctx, c, question{operation: opSettings},
-		func(ctx context.Context, client *model.Client4) (map[string]string, error) {
-			return dropResponse(client.GetClientConfig(ctx, ""))
-		})
+	config, err := c.clientConfig(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -90,6 +88,28 @@ func (c *Client) SiteURL(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%w: a SiteURL that is no address", upstream.ErrInvalid)
 	}
 	return site, nil
+}
+
+// ServerID is the id that Mattermost gave itself when it was installed; empty
+// where it shows none. It may be anything of at most 64 printable characters.
+func (c *Client) ServerID(ctx context.Context) (string, error) {
+	config, err := c.clientConfig(ctx)
+	if err != nil {
+		return "", err
+	}
+	id := cmp.Or(config["DiagnosticId"], config["TelemetryId"])
+	if id != "" && (len(id) > 64 || !isToken(id)) {
+		return "", fmt.Errorf("%w: a server id that is none", upstream.ErrInvalid)
+	}
+	return id, nil
+}
+
+// clientConfig is what Mattermost tells everybody.
+func (c *Client) clientConfig(ctx context.Context) (map[string]string, error) {
+	return ask(ctx, c, question{operation: opSettings},
+		func(ctx context.Context, client *model.Client4) (map[string]string, error) {
+			return dropResponse(client.GetClientConfig(ctx, ""))
+		})
 }
 
 // Settings are the live settings of Mattermost's that we obey.

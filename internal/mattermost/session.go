@@ -21,7 +21,7 @@ func (c *Client) Find(ctx context.Context, token, csrf string) (login.Session, e
 	}
 	session := login.Session{User: userOf(user), Token: token}
 	if own := c.sessionByCSRF(ctx, token, user.Id, csrf); own != nil {
-		session.CSRF = csrf
+		session.CSRF, session.ID = csrf, idOf(own)
 		if own.ExpiresAt > 0 { // 0 is a session without an end (F7)
 			session.ExpiresAt = time.UnixMilli(own.ExpiresAt).UTC()
 		}
@@ -45,6 +45,22 @@ func (c *Client) me(ctx context.Context, token string) (*model.User, error) {
 		return nil, err
 	}
 	return person(user)
+}
+
+// SessionID is Mattermost's own id of a session that was just made, empty where it
+// cannot be had: the answer to a sign-in does not carry it.
+func (c *Client) SessionID(ctx context.Context, s login.Session) string {
+	if !isID(s.Token) || !isID(s.User.ID) {
+		return ""
+	}
+	return idOf(c.sessionByCSRF(ctx, s.Token, s.User.ID, s.CSRF))
+}
+
+func idOf(s *model.Session) string {
+	if s == nil || !isID(s.Id) {
+		return ""
+	}
+	return s.Id
 }
 
 // sessionByCSRF finds the user's session that has this CSRF value; Mattermost

@@ -21,14 +21,14 @@ const (
 func TestFindKnowsTheEndOfTheSessionWithThisCSRF(t *testing.T) {
 	user := login.User{ID: demoID, Username: "demo", Email: "demo@erp.test"}
 	list := `[null,{"user_id":"` + demoID + `","expires_at":1,"props":{}},
-		{"user_id":"` + demoID + `","expires_at":1797911787000,"props":{"csrf":"` + demoCSRF + `"}}]`
+		{"id":"` + danaID + `","user_id":"` + demoID + `","expires_at":1797911787000,"props":{"csrf":"` + demoCSRF + `"}}]`
 	tests := map[string]struct {
 		csrf string
 		list http.HandlerFunc
 		want login.Session
 	}{
 		"its own CSRF value": {demoCSRF, reply(200, list), login.Session{
-			User: user, Token: demoToken, CSRF: demoCSRF, ExpiresAt: time.UnixMilli(1797911787000).UTC()}},
+			User: user, ID: danaID, Token: demoToken, CSRF: demoCSRF, ExpiresAt: time.UnixMilli(1797911787000).UTC()}},
 		"no end": {demoCSRF, reply(200, `[{"user_id":"`+demoID+`","props":{"csrf":"`+demoCSRF+`"}}]`), login.Session{
 			User: user, Token: demoToken, CSRF: demoCSRF}},
 		"none, where another session has none": {"", reply(200, list), login.Session{User: user, Token: demoToken}},

@@ -106,7 +106,9 @@ func TestRefusalsSayWhetherTheyCount(t *testing.T) {
 			if !errors.As(err, &got) {
 				t.Fatalf("%v is no refusal", err)
 			}
-			if diff := cmp.Diff(&login.Refusal{Reason: tc.id, Counted: tc.counted, NeedsCode: tc.needsCode}, got); diff != "" {
+			if diff := cmp.Diff(&login.Refusal{
+				Reason: tc.id, Counted: tc.counted, NeedsCode: tc.needsCode, Locked: strings.HasPrefix(name, "locked"),
+			}, got); diff != "" {
 				t.Error(diff)
 			}
 			if s.times(signIn) != 1 {

@@ -305,7 +305,7 @@ func TestMoreThanOneFactorIsBelievedInPlainWordsOnly(t *testing.T) {
 	}{
 		"mfa":                  {map[string]any{"amr": []string{"mfa"}}, true},
 		"password":             {map[string]any{"amr": []string{"pwd"}}, false},
-		"password and code":    {map[string]any{"amr": []string{"pwd", "otp"}}, false},
+		"password and code":    {map[string]any{"amr": []string{"pwd", "otp"}}, true},
 		"none":                 {map[string]any{"amr": nil}, false},
 		"no list of words":     {map[string]any{"amr": []int{1}}, false},
 		"REFEDS":               {map[string]any{"amr": nil, "acr": "https://refeds.org/profile/mfa"}, true},

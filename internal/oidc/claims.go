@@ -9,6 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"matterpass/internal/assertion"
 	"matterpass/internal/email"
 	"matterpass/internal/login"
 )
@@ -82,15 +83,14 @@ func (p profile) address() (address email.Address, named bool) {
 	return address, true
 }
 
-// isMultiFactor believes plain words only: "mfa" of RFC 8176, and the contexts
-// that PAPE and REFEDS define for it. Two methods may be one factor.
+// isMultiFactor also believes the contexts that REFEDS and PAPE define for it.
 func (c claims) isMultiFactor() bool {
 	contexts := []string{
 		"https://refeds.org/profile/mfa",
 		"http://schemas.openid.net/pape/policies/2007/06/multi-factor",
 		"http://schemas.openid.net/pape/policies/2007/06/multi-factor-physical",
 	}
-	return slices.Contains(texts(c.Methods), "mfa") || slices.Contains(contexts, text(c.Context))
+	return assertion.IsMultiFactor(texts(c.Methods)) || slices.Contains(contexts, text(c.Context))
 }
 
 // userInfo asks for the profile that the ID token leaves out, OpenID Connect

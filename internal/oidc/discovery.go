@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/sync/singleflight"
+
+	"matterpass/internal/assertion"
 )
 
 // How often a provider is asked who it is.
@@ -22,6 +24,8 @@ const (
 	retryFirst = time.Second      // doubled with every failure
 	retryLast  = 2 * time.Minute  // but no longer
 	impatience = 10 * time.Second // between tries that sign-ins cause
+
+	keysCooldown = 30 * time.Second // between two questions for keys, whatever tokens say
 )
 
 // metadata is what is used of a discovery document, OpenID Connect Discovery 1.0
@@ -35,6 +39,8 @@ type metadata struct {
 	Algorithms  []string `json:"id_token_signing_alg_values_supported"`
 	AuthMethods []string `json:"token_endpoint_auth_methods_supported"`
 	NamesItself bool     `json:"authorization_response_iss_parameter_supported"`
+
+	keys *assertion.KeySet // at KeysURL
 }
 
 // algorithms are those that only the holder of a private key can use. An HMAC
@@ -48,9 +54,7 @@ type provider struct {
 	Client
 	id     string
 	fetch  fetcher
-	keys   *keySet
-	now    func() time.Time
-	tell   func(context.Context, string, error)
+	o      Options
 	known  atomic.Pointer[metadata]
 	tried  atomic.Int64 // Unix nanoseconds
 	why    atomic.Pointer[error]
@@ -58,9 +62,7 @@ type provider struct {
 }
 
 func newProvider(c Client, fetch fetcher, o Options) *provider {
-	p := &provider{Client: c, id: publicID(c), fetch: fetch, now: o.Now, tell: o.Troubled}
-	p.keys = newKeySet(o.Now, p.fetchKeys)
-	return p
+	return &provider{Client: c, id: publicID(c), fetch: fetch, o: o}
 }
 
 func (p *provider) name() string {
@@ -74,7 +76,7 @@ func (p *provider) metadata(ctx context.Context) (*metadata, error) {
 	if m := p.known.Load(); m != nil {
 		return m, nil
 	}
-	if p.now().Sub(time.Unix(0, p.tried.Load())) < impatience {
+	if p.o.Now().Sub(time.Unix(0, p.tried.Load())) < impatience {
 		return nil, p.unavailable()
 	}
 	return p.discover(ctx)
@@ -91,11 +93,11 @@ func (p *provider) unavailable() error {
 // the others.
 func (p *provider) discover(ctx context.Context) (*metadata, error) {
 	ask := p.flight.DoChan("", func() (any, error) {
-		p.tried.Store(p.now().UnixNano())
+		p.tried.Store(p.o.Now().UnixNano())
 		m, err := p.ask(context.WithoutCancel(ctx))
 		if err != nil {
 			p.why.Store(&err)
-			p.tell(ctx, p.Issuer, err)
+			p.o.Troubled(ctx, p.Issuer, err)
 			return nil, p.unavailable()
 		}
 		p.known.Store(m)
@@ -120,7 +122,21 @@ func (p *provider) ask(ctx context.Context) (*metadata, error) {
 	if err := json.Unmarshal(body, &m); err != nil {
 		return nil, errors.New("the document is not JSON of the right form")
 	}
-	return &m, m.check(p.Issuer)
+	if err := m.check(p.Issuer); err != nil {
+		return nil, err
+	}
+	m.keys, err = p.keysAt(m.KeysURL)
+	return &m, err
+}
+
+// keysAt goes on with the keys that are known, where the address is the same.
+func (p *provider) keysAt(address string) (*assertion.KeySet, error) {
+	if known := p.known.Load(); known != nil && known.KeysURL == address {
+		return known.keys, nil
+	}
+	return assertion.NewKeySet(assertion.KeySetOptions{
+		URL: address, Client: p.fetch.client, Cooldown: keysCooldown, Timeout: p.o.Timeout, Now: p.o.Now,
+	})
 }
 
 // check compares the issuer byte by byte, OpenID Connect Discovery 1.0 section

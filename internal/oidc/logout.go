@@ -16,7 +16,7 @@ import (
 
 // Bounds of a logout token.
 const (
-	maxLogoutToken = 16 << 10 // bytes
+	maxLogoutToken = 8 << 10 // bytes
 	maxLogoutAge   = 10 * time.Minute
 )
 
@@ -56,7 +56,7 @@ func (rp *RelyingParty) BackchannelLogout(ctx context.Context, raw string) (Logo
 	if err != nil {
 		return Logout{}, err
 	}
-	seen := &observed{keySet: p.keys, algorithms: m.Algorithms}
+	seen := &observed{meta: m}
 	token, err := rp.verifier(p, m, seen).VerifyLogout(ctx, raw)
 	if err != nil {
 		return Logout{}, seen.error("logout token", err)

@@ -75,7 +75,7 @@ func (rp *RelyingParty) verifyIDToken(ctx context.Context, r redemption, raw, ac
 	if kind := typeOf(raw); kind != "" && !strings.EqualFold(kind, "JWT") {
 		return claims{}, invalid("ID token: it is of another type")
 	}
-	seen := &observed{keySet: r.keys, algorithms: r.meta.Algorithms}
+	seen := &observed{meta: r.meta}
 	token, err := rp.verifier(r.provider, r.meta, seen).Verify(ctx, raw)
 	if err != nil {
 		return claims{}, seen.error("ID token", err)
@@ -115,22 +115,22 @@ func (rp *RelyingParty) verifier(p *provider, m *metadata, keys gooidc.KeySet) *
 	})
 }
 
-// observed keeps what go-oidc does not hand on: the payload, and why there are
-// no keys.
+// observed is a go-oidc KeySet over ours, which does not ask again for every token
+// with a key id that nobody knows: anybody can send those. It keeps what go-oidc
+// does not hand on: the payload, and why there are no keys.
 type observed struct {
-	*keySet
-	algorithms []string
-	payload    []byte
-	err        error
+	meta    *metadata
+	payload []byte
+	err     error
 }
 
 // VerifySignature implements go-oidc's KeySet.
 func (o *observed) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
-	token, err := parse(raw, o.algorithms)
-	if err != nil {
-		return nil, err
+	accepted := make([]jose.SignatureAlgorithm, 0, len(o.meta.Algorithms))
+	for _, name := range o.meta.Algorithms {
+		accepted = append(accepted, jose.SignatureAlgorithm(name))
 	}
-	o.payload, o.err = o.verify(ctx, token)
+	o.payload, o.err = o.meta.keys.Verify(ctx, raw, accepted...)
 	return o.payload, o.err
 }
 
@@ -138,25 +138,17 @@ func (o *observed) VerifySignature(ctx context.Context, raw string) ([]byte, err
 func (o *observed) error(what string, err error) error {
 	var expired *gooidc.TokenExpiredError
 	switch {
-	case errors.Is(o.err, ErrUnavailable), errors.Is(o.err, context.Canceled), errors.Is(o.err, context.DeadlineExceeded):
-		return o.err
+	case errors.Is(o.err, login.ErrKeysUnavailable):
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, what, o.err)
 	case errors.As(err, &expired):
 		return invalid(what + ": it is over")
 	case o.err != nil:
-		return invalid(what + ": " + o.err.Error())
+		return invalid(what + ": no key of the issuer made this signature")
 	case o.payload == nil:
 		return invalid(what + ": it is not signed as the issuer signs")
 	default:
 		return invalid(what + ": a claim is missing or not the right one")
 	}
-}
-
-func parse(raw string, algorithms []string) (*jose.JSONWebSignature, error) {
-	allowed := make([]jose.SignatureAlgorithm, 0, len(algorithms))
-	for _, name := range algorithms {
-		allowed = append(allowed, jose.SignatureAlgorithm(name))
-	}
-	return jose.ParseSigned(raw, allowed)
 }
 
 // typeOf is the header's typ, RFC 8725 section 3.11; that of a token that cannot

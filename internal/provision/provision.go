@@ -19,7 +19,8 @@ import (
 // empty one is emptied.
 type Request struct {
 	Email     string
-	Subject   string // the ERP's own id for the person; for the trail
+	Issuer    string // in whose words Subject is; the caller's own
+	Subject   string // the ERP's own id for the person; empty: they are not linked
 	Username  *string
 	FirstName *string
 	LastName  *string
@@ -76,7 +77,8 @@ type Account struct {
 	Profile
 	Deactivated bool
 	Bot         bool
-	Remote      bool   // of another server, through a shared channel
+	Remote      bool // of another server, through a shared channel
+	Made        time.Time
 	AuthService string // empty where Mattermost checks the password itself
 	Roles       []string
 }
@@ -116,6 +118,17 @@ type Memberships interface {
 	// JoinTeam answers ErrSeatLimit where the team is full.
 	JoinTeam(ctx context.Context, teamID, userID string) error
 	JoinChannel(ctx context.Context, channelID, userID string) error
+}
+
+// Memory remembers which accounts were made here, and whose they are.
+type Memory interface {
+	// Creating notes that an account is about to be made, Created that it was.
+	Creating(ctx context.Context, address email.Address) error
+	Created(ctx context.Context, userID string, address email.Address) error
+	// Link says whose an account is, if it was made here: any other becomes
+	// somebody's when they sign in. It answers ErrConflict where the person has
+	// another account, or the account another person.
+	Link(ctx context.Context, issuer, subject string, account Account) error
 }
 
 // Directory is Mattermost as this package needs it.

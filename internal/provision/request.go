@@ -28,6 +28,7 @@ var (
 // wanted is a request that was found sound, with what is configured filled in.
 type wanted struct {
 	Email    email.Address
+	Issuer   string
 	Subject  string
 	Fields   []Change // those that the request names, in a fixed order
 	Password string
@@ -40,7 +41,7 @@ func (s *Service) read(in Request) (wanted, error) {
 	if err != nil {
 		return wanted{}, &Invalid{"email", err.Error()}
 	}
-	w := wanted{Email: address, Subject: in.Subject, Password: in.Password, Teams: s.Teams}
+	w := wanted{Email: address, Issuer: in.Issuer, Subject: in.Subject, Password: in.Password, Teams: s.Teams}
 	if err := checkText("subject", in.Subject, subjectMost); err != nil {
 		return wanted{}, err
 	}

@@ -16,6 +16,7 @@ import (
 // Options wires a Service. Directory is required.
 type Options struct {
 	Directory Directory
+	Memory    Memory // nil: nothing is remembered, and nobody linked
 	// Teams are joined where a request names none.
 	Teams    []Team
 	Password Policy
@@ -98,6 +99,9 @@ func (s *Service) provision(ctx context.Context, w wanted) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if err := s.link(ctx, w, account); err != nil {
+		return Result{}, err
+	}
 	result := Result{UserID: account.ID, Username: account.Username, Created: created, Changed: []string{}, Teams: []string{}}
 	if changes := w.changes(account.Profile); !created && len(changes) > 0 {
 		if account, err = s.update(ctx, account, changes); err != nil {
@@ -136,10 +140,15 @@ func (s *Service) account(ctx context.Context, w wanted) (account Account, creat
 // faster wins: an account that has the address by now is the person's, and keeps
 // the password that it got.
 func (s *Service) create(ctx context.Context, w wanted) (account Account, created bool, err error) {
+	if s.Memory != nil {
+		if err := s.Memory.Creating(ctx, w.Email); err != nil {
+			return Account{}, false, err
+		}
+	}
 	for _, username := range w.usernames() {
 		account, err = s.Directory.Create(ctx, w.newAccount(username, s.EmailVerified))
 		if err == nil {
-			return account, true, nil
+			return account, true, s.created(ctx, account)
 		}
 		if !errors.Is(err, ErrEmailTaken) && !errors.Is(err, ErrUsernameTaken) {
 			return Account{}, false, err
@@ -151,6 +160,20 @@ func (s *Service) create(ctx context.Context, w wanted) (account Account, create
 		}
 	}
 	return Account{}, false, fmt.Errorf("%w: the username is taken", ErrConflict)
+}
+
+func (s *Service) created(ctx context.Context, account Account) error {
+	if s.Memory == nil {
+		return nil
+	}
+	return s.Memory.Created(ctx, account.ID, account.Email)
+}
+
+func (s *Service) link(ctx context.Context, w wanted, account Account) error {
+	if s.Memory == nil || w.Subject == "" {
+		return nil
+	}
+	return s.Memory.Link(ctx, w.Issuer, w.Subject, account)
 }
 
 func existing(account Account, err error) (Account, bool, error) {

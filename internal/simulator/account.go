@@ -5,15 +5,15 @@ import (
 )
 
 // setPassword by an administrator needs no old password and lifts the lock; for one's own it needs the old one. It
-// ends the other sessions, not the access tokens (E8, F2).
+// ends the other sessions, not the access tokens (E8, F2). One that is hashed already ends none and sends no mail (F3).
 func (s *Server) setPassword(c *call) (any, error) {
 	p, err := s.subject(c)
 	if err != nil || (p != c.user && !c.user.isAdmin()) {
 		return nil, refusePasswordChange
 	}
 	in, _ := decode[map[string]string](c, "new_password")
-	if in["already_hashed"] == "true" && c.user.isAdmin() {
-		p.garbled = true // the simulator has no hashes; this one matches nothing
+	if in["already_hashed"] == "true" && c.user.isAdmin() && !s.options.PlainPasswordsOnly {
+		s.storePassword(p, "", readHash(in["new_password"]))
 		return done, nil
 	}
 	if p == c.user {
@@ -32,13 +32,19 @@ func (s *Server) setPassword(c *call) (any, error) {
 }
 
 func (s *Server) changePassword(c *call, p *person, password string) {
-	p.password, p.garbled, p.FailedAttempts = password, false, 0
-	p.AuthService, p.AuthData = "", nil
-	p.UpdateAt = s.millis()
-	p.LastPasswordUpdate = p.UpdateAt
+	s.storePassword(p, password, nil)
+	p.mails++
 	if s.settings.ServiceSettings.TerminateSessionsOnPasswordChange {
 		s.endSessions(p.Id, true, c.session)
 	}
+}
+
+// storePassword is what both ways of setting one have in common (E8).
+func (s *Server) storePassword(p *person, password string, handedOver *hash) {
+	p.password, p.hash, p.FailedAttempts = password, handedOver, 0
+	p.AuthService, p.AuthData = "", nil
+	p.UpdateAt = s.millis()
+	p.LastPasswordUpdate = p.UpdateAt
 }
 
 func (s *Server) resetFailedAttempts(c *call) (any, error) {

@@ -7,7 +7,7 @@ type handler = func(*call) (any, error)
 type table []route
 
 func (t *table) add(method, path string, h handler, need access, status int) {
-	*t = append(*t, route{method, strings.Split(strings.TrimPrefix(path, "/"), "/"), status, need, h})
+	*t = append(*t, route{method, strings.Split(strings.TrimPrefix(path, "/"), "/"), status, need, h, maximumPayload})
 }
 
 func (t *table) get(path string, h handler)    { t.add("GET", path, h, signedIn, 200) }
@@ -15,6 +15,11 @@ func (t *table) put(path string, h handler)    { t.add("PUT", path, h, signedIn,
 func (t *table) post(path string, h handler)   { t.add("POST", path, h, signedIn, 200) }
 func (t *table) create(path string, h handler) { t.add("POST", path, h, signedIn, 201) }
 func (t *table) remove(path string, h handler) { t.add("DELETE", path, h, signedIn, 200) }
+
+func (t *table) upload(path string, h handler) {
+	t.create(path, h)
+	(*t)[len(*t)-1].payload = maximumFile
+}
 
 // api is the part of the API that there is. Whatever isn't here is 404, as an unknown path is in Mattermost.
 func (s *Server) api() []route {
@@ -25,6 +30,7 @@ func (s *Server) api() []route {
 	s.accountRoutes(&t)
 	s.teamRoutes(&t)
 	s.channelRoutes(&t)
+	s.fileRoutes(&t)
 	return t
 }
 
@@ -113,4 +119,10 @@ func (s *Server) channelRoutes(t *table) {
 	t.get("/posts/{post}", s.getPost)
 	t.put("/posts/{post}/patch", s.editPost)
 	t.remove("/posts/{post}", s.deletePost)
+}
+
+func (s *Server) fileRoutes(t *table) {
+	t.upload("/files", s.uploadFiles)
+	t.get("/files/{file}", s.getFile)
+	t.get("/files/{file}/info", s.getFileInfo)
 }

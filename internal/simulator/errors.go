@@ -99,6 +99,12 @@ var (
 		"Unable to find the existing channel.", http.StatusNotFound}
 	refuseChannelName = refusal{"store.sql_channel.save_channel.exists.app_error",
 		"A channel with that name already exists on the same team.", http.StatusBadRequest}
+	refuseFile = refusal{"app.file_info.get.app_error",
+		"Unable to get the file info.", http.StatusNotFound}
+	refuseFileSize = refusal{"api.file.upload_file.too_large_detailed.app_error",
+		"Unable to upload file. File is too large.", http.StatusRequestEntityTooLarge}
+	refuseForm = refusal{"api.file.upload_file.read_request.app_error",
+		"Unable to upload file(s). Error reading or parsing request data.", http.StatusBadRequest}
 	refusePost = refusal{"app.post.get.app_error",
 		"Unable to get the post.", http.StatusNotFound}
 )

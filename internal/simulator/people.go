@@ -87,6 +87,24 @@ func (s *Server) FailedAttempts(email string) int {
 	return n
 }
 
+// SetPassword is what the account's owner does in Mattermost's own settings; it ends no session of theirs.
+func (s *Server) SetPassword(email, password string) {
+	s.change(email, func(p *person) { s.storePassword(p, password, nil) })
+}
+
+// Mails is the number of mails sent to an account because its password was changed (E8).
+func (s *Server) Mails(email string) int {
+	n := 0
+	s.change(email, func(p *person) { n = p.mails })
+	return n
+}
+
+// AddToken makes a personal access token for an account, as an administrator may (F1), and returns its secret.
+func (s *Server) AddToken(email string) (secret string) {
+	s.change(email, func(p *person) { secret = s.newToken(p, model.NewId(), "added").Token })
+	return secret
+}
+
 // RevokeSessions ends the sessions of an account. Open WebSockets stay open and fall silent (G3).
 func (s *Server) RevokeSessions(email string) {
 	s.change(email, func(p *person) { s.endSessions(p.Id, false, nil) })

@@ -18,6 +18,7 @@ type route struct {
 	status  int      // of a good answer
 	access  access
 	handler handler
+	payload int64 // bytes of a request's body; a longer one counts as none
 }
 
 type access int
@@ -95,7 +96,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodGet {
 		w.Header().Set("Expires", "0")
 	}
-	c := &call{Request: r, w: w, params: params, body: readBody(w, r)}
+	c := &call{Request: r, w: w, params: params, body: readBody(w, r, found.payload)}
 	answer, err := s.run(found, c)
 	if sick, ok := errors.AsType[unhealthy](err); ok {
 		writeJSON(w, http.StatusInternalServerError, sick)
@@ -107,8 +108,22 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, refused.StatusCode, refused)
 		return
 	}
-	if answer != nil {
-		writeJSON(w, found.status, answer)
+	s.reply(w, r, found.status, answer)
+}
+
+// reply sends a good answer; nil is one that the handler has sent.
+func (s *Server) reply(w http.ResponseWriter, r *http.Request, status int, answer any) {
+	etag := w.Header().Get("Etag")
+	switch answer := answer.(type) {
+	case nil:
+	case *file:
+		answer.serve(w, r)
+	default:
+		if r.Method == http.MethodGet && etag != "" && r.Header.Get("If-None-Match") == etag {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		writeJSON(w, status, answer)
 	}
 }
 
@@ -131,11 +146,14 @@ func (s *Server) run(found *route, c *call) (any, error) {
 }
 
 // snapshot encodes an answer while the lock is still held: what it points to may change right after.
-func snapshot(answer any) (json.RawMessage, error) {
-	if raw, ok := answer.(json.RawMessage); ok {
-		return raw, nil
+func snapshot(answer any) (any, error) {
+	switch answer := answer.(type) {
+	case json.RawMessage, *file:
+		return answer, nil
+	default:
+		encoded, err := json.Marshal(answer)
+		return json.RawMessage(encoded), err
 	}
-	return json.Marshal(answer)
 }
 
 func (s *Server) match(r *http.Request) (*route, map[string]string) {
@@ -183,11 +201,11 @@ func staticHeaders(w http.ResponseWriter) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) []byte {
+func readBody(w http.ResponseWriter, r *http.Request, most int64) []byte {
 	if r.Body == nil {
 		return nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maximumPayload))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	if err != nil {
 		return nil
 	}

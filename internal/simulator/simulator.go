@@ -41,6 +41,9 @@ type Options struct {
 	// HashTime is what one password check costs. Checks wait for one another as they do in Mattermost, whose price
 	// is about 170 ms (I1, I2); 0 means free.
 	HashTime time.Duration
+	// PlainPasswordsOnly is a server from before passwords could be handed over as hashes: it takes such a hash for a
+	// password, and refuses it for its length.
+	PlainPasswordsOnly bool
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Demo seeds the people, the team and the conversation of the demo, as Seed does.
@@ -73,6 +76,7 @@ type Server struct {
 	tokens     map[string]*accessToken
 	teams      map[string]*team
 	channels   map[string]*channel
+	files      map[string]*file
 	sockets    map[*socket]struct{}
 	databaseUp bool
 	logins     int
@@ -95,6 +99,7 @@ func New(o Options) *Server {
 		tokens:     map[string]*accessToken{},
 		teams:      map[string]*team{},
 		channels:   map[string]*channel{},
+		files:      map[string]*file{},
 		sockets:    map[*socket]struct{}{},
 		hashing:    make(chan struct{}, 1),
 		databaseUp: true,

@@ -12,7 +12,8 @@ import (
 type person struct {
 	model.User
 	password    string
-	garbled     bool // the stored hash can't be verified
+	hash        *hash // of a password that was handed over hashed, until it is first used
+	mails       int   // sent because the password was changed
 	lastTOTP    int64
 	signIns     []string // tokens, oldest first; some may have ended
 	status      model.Status

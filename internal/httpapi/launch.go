@@ -1,0 +1,177 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"html/template"
+	"net/http"
+	"net/url"
+	"time"
+
+	"matterpass/internal/cookie"
+	"matterpass/internal/email"
+	"matterpass/internal/login"
+	"matterpass/internal/ticket"
+)
+
+// launchPath is the page to which a ticket leads; its files lie below it.
+const launchPath = "/launch"
+
+type launchRequest struct {
+	Subject       string `json:"subject"`
+	Email         string `json:"email"`
+	EmailVerified bool   `json:"email_verified"`
+	Name          string `json:"name"`
+	Target        string `json:"target"` // path on the chat host
+	Origin        string `json:"origin"` // of the page that will embed the chat
+}
+
+type launchAnswer struct {
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// launch makes a ticket for somebody whom the ERP's back end vouches for.
+func (a *API) launch(w http.ResponseWriter, r *http.Request) error {
+	if a.Tickets == nil {
+		return login.ErrMintUnavailable
+	}
+	in, err := decode[launchRequest](r)
+	if err != nil {
+		return err
+	}
+	address, err := email.Parse(in.Email)
+	if err != nil {
+		return &login.Invalid{Field: "email", Want: err.Error()}
+	}
+	text, expires, err := a.Tickets.Issue(r.Context(), ticket.Ticket{
+		Identity: login.Identity{
+			Issuer: callerOf(r.Context()).issuer, Subject: in.Subject, Email: address, EmailVerified: in.EmailVerified, Name: in.Name,
+		},
+		Origin: in.Origin, Target: in.Target,
+	})
+	if err != nil {
+		return err
+	}
+	return reply(w, http.StatusCreated, launchAnswer{a.ChatOrigin + launchPath + "#" + text, expires.UTC().Truncate(time.Second)})
+}
+
+// launchPage is the same for everybody: which ticket it is for, no server sees.
+func (a *API) launchPage() handler {
+	if a.Launch == nil {
+		return func(http.ResponseWriter, *http.Request) error { return errNotFound }
+	}
+	var text bytes.Buffer
+	page, err := template.ParseFS(a.Launch, "index.html")
+	if err == nil {
+		err = page.Execute(&text, launchConfig{append([]string{}, a.AllowedOrigins...)})
+	}
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write(text.Bytes()) // the client may have left; nothing to do about it
+		return nil
+	}
+}
+
+// launchConfig is what the page is told. Everybody may read it.
+type launchConfig struct {
+	Origins []string `json:"origins"` // who may embed it
+}
+
+func (a *API) launchFile(name string) handler {
+	return file(a.Launch, name, func(h http.Header) { h.Set("Cache-Control", "no-cache") })
+}
+
+type redeemRequest struct {
+	Ticket    string `json:"ticket"`
+	Embedder  string `json:"embedder"` // origin of the page around; empty at top level
+	Confirmed bool   `json:"confirmed"`
+	MFACode   string `json:"mfa_code"`
+}
+
+// redeem opens a session for a ticket, once.
+func (a *API) redeem(w http.ResponseWriter, r *http.Request) error {
+	if a.Tickets == nil {
+		return errTicketSpent
+	}
+	in, err := decode[redeemRequest](r)
+	if err != nil {
+		return err
+	}
+	session, target, err := a.redeemed(r, in)
+	if err != nil {
+		return a.orLimited(w, r, err)
+	}
+	a.setSession(w, session)
+	answer := a.signedIn(session)
+	answer.URL = a.frameURLTo(target)
+	return reply(w, http.StatusOK, answer)
+}
+
+// redeemed looks before it spends: what is refused for the page's sake, or waits
+// for a click, leaves the ticket good.
+func (a *API) redeemed(r *http.Request, in redeemRequest) (session login.Session, target string, err error) {
+	t, proof, err := a.Tickets.Open(r.Context(), in.Ticket)
+	if err != nil {
+		return session, "", asTicket(err)
+	}
+	if err := t.CheckEmbedder(in.Embedder); err != nil {
+		return session, "", err
+	}
+	if !in.Confirmed && (in.Embedder == "" || a.isSomebodyElse(r, t.Identity)) {
+		return session, "", &confirmation{nameOf(t.Identity)}
+	}
+	proof.Spend = func(ctx context.Context) error { return asTicket(a.Tickets.Spend(ctx, in.Ticket)) }
+	session, err = a.Login.WithProof(r.Context(), proof, visitOf(r, in.MFACode))
+	return session, t.Target, err
+}
+
+// asTicket speaks of tickets where login speaks of any proof.
+func asTicket(err error) error {
+	if errors.Is(err, login.ErrSpent) {
+		return errTicketSpent
+	}
+	return err
+}
+
+// isSomebodyElse reports that another person is signed in in this browser.
+func (a *API) isSomebodyElse(r *http.Request, who login.Identity) bool {
+	session, err := a.Login.Current(r.Context(), cookie.TokenOf(r), "")
+	return err == nil && session.User.Email != who.Email
+}
+
+func nameOf(who login.Identity) string {
+	if who.Name != "" {
+		return who.Name
+	}
+	return string(who.Email)
+}
+
+// frameURLTo is what the ERP's iframe loads to come to a place in the chat.
+func (a *API) frameURLTo(target string) string {
+	switch {
+	case target == "":
+		return a.frameURL()
+	case a.Shell == nil:
+		return originOf(a.ChatURL) + target
+	default:
+		return a.ChatOrigin + shellPath + "?target=" + url.QueryEscape(target)
+	}
+}
+
+// ownPage lets only a page of ours through: unlike sameOrigin it wants the browser's
+// word for it.
+func (a *API) ownPage(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site, origin := r.Header.Get("Sec-Fetch-Site"), r.Header.Get("Origin")
+		if site != "same-origin" && (site != "" || origin != a.ChatOrigin) {
+			a.Fail(w, r, errOrigin)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,175 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"matterpass/internal/login"
+)
+
+// postgres is a database of a PostgreSQL server.
+type postgres struct {
+	config   *pgx.ConnConfig
+	timeout  time.Duration
+	patience time.Duration
+	maxConns int
+}
+
+// migrationTimeout bounds a step of a migration, and the wait for its turn.
+const migrationTimeout = 5 * time.Minute
+
+func newPostgres(o Options) (*postgres, error) {
+	config, err := pgx.ParseConfig(o.Address)
+	if err != nil {
+		return nil, ErrAddress // the parser's own error quotes most of the address
+	}
+	// Parameters go beside the statement, in one round trip, and nothing is left on
+	// the server for a next one: what a pooler between (PgBouncer's transaction
+	// mode) needs.
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = o.Timeout
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "matterpass"
+	}
+	return &postgres{config: config, timeout: o.Timeout, patience: o.Patience, maxConns: o.MaxConns}, nil
+}
+
+func (p *postgres) open(ctx context.Context) (write, read *sql.DB, err error) {
+	db := p.pool(p.timeout)
+	db.SetMaxOpenConns(p.maxConns)
+	db.SetMaxIdleConns(p.maxConns)
+	db.SetConnMaxIdleTime(5 * time.Minute)
+	db.SetConnMaxLifetime(30 * time.Minute)
+	if err := p.await(ctx, db); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return db, db, nil
+}
+
+// pool bounds every statement on the server's side as well: one that waits for a
+// lock would go on waiting after its caller has left.
+func (p *postgres) pool(timeout time.Duration) *sql.DB {
+	ms := strconv.FormatInt(timeout.Milliseconds(), 10)
+	// An answer means that it is on the disk, whatever the server's default is. A
+	// stricter default stays.
+	settings := `SELECT set_config('statement_timeout', '` + ms + `', false), set_config('lock_timeout', '` + ms + `', false),
+		set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+			WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`
+	return stdlib.OpenDB(*p.config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, settings)
+		return err
+	}))
+}
+
+// await gives a server that starts at the same time a while.
+func (p *postgres) await(ctx context.Context, db *sql.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, p.patience)
+	defer cancel()
+	wait := 50 * time.Millisecond
+	for {
+		err := db.PingContext(ctx)
+		if err == nil {
+			return nil
+		}
+		words, hopeless := p.away(err)
+		select {
+		case <-time.After(wait):
+			wait = min(2*wait, time.Second)
+		case <-ctx.Done():
+			hopeless = true
+		}
+		if hopeless {
+			return fmt.Errorf("%w: %s: %s", login.ErrStoreUnavailable, p.place(), words)
+		}
+	}
+}
+
+// away says why there is no connection, and whether to wait makes no sense.
+func (p *postgres) away(err error) (words string, hopeless bool) {
+	words, _ = p.why(err)
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		class := e.Code[:2]
+		return words, class == "28" || class == "3D"
+	}
+	if words == "" {
+		words = "it does not answer"
+	}
+	return words, false
+}
+
+// place names the database without who we are there.
+func (p *postgres) place() string {
+	return net.JoinHostPort(p.config.Host, strconv.Itoa(int(p.config.Port))) + "/" + p.config.Database
+}
+
+func (p *postgres) migrator(*sql.DB) migrator {
+	db := p.pool(migrationTimeout)
+	return migrator{db: db, dialect: goose.DialectPostgres, locking: goose.WithSessionLocker(advisory{}), close: db.Close}
+}
+
+func (*postgres) made(context.Context) error { return nil }
+func (*postgres) present() error             { return nil }
+func (*postgres) skipLocked() string         { return " FOR UPDATE SKIP LOCKED" }
+
+func (*postgres) why(err error) (words string, kind fault) {
+	var e *pgconn.PgError
+	switch {
+	case errors.As(err, &e):
+		return explainState(e.Code)
+	case pgconn.SafeToRetry(err):
+		return "the connection broke", repeat // before anything was sent
+	}
+	var dial *pgconn.ConnectError
+	if errors.As(err, &dial) {
+		return "the server cannot be reached", broken
+	}
+	return "", broken
+}
+
+// explainState knows the states of the manual's appendix A that an operator can
+// do something about.
+func explainState(state string) (words string, kind fault) {
+	switch state {
+	case "23505":
+		return "taken", taken
+	case "40001", "40P01": // serialization failure, deadlock: rolled back
+		return "it gave up among others", repeat
+	case "53300":
+		return "it has no connection left (max_connections)", repeat
+	case "57P03":
+		return "it is starting or stopping", repeat
+	case "42P01":
+		return "a table is missing", missing
+	case "25006":
+		return "it is read-only: a standby, or default_transaction_read_only", broken
+	case "53100":
+		return "the disk is full", broken
+	case "55P03":
+		return "another session holds a lock", broken
+	case "57014":
+		return "it took too long to answer", broken
+	case "42501":
+		return "the user may not do this", broken
+	case "28P01", "28000":
+		return "it refuses the user or the password", broken
+	case "3D000":
+		return "there is no such database", broken
+	}
+	if state[:2] == "22" {
+		return "the value is not taken", unfit
+	}
+	return "SQLSTATE " + state, broken
+}

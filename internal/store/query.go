@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"matterpass/internal/login"
+)
+
+// fault is what kind of trouble an error of a driver is.
+type fault int
+
+const (
+	broken  fault = iota // nobody knows what became of the statement
+	taken                // a unique constraint said no
+	repeat               // nothing happened; the same again may work
+	unfit                // the value cannot be stored, here or ever
+	missing              // a table is not there
+)
+
+// tries bounds how often a statement is made that was told to be made again.
+const tries = 4
+
+var (
+	// errTaken: a unique constraint said no. It never leaves the package.
+	errTaken   = errors.New("taken")
+	errMissing = fmt.Errorf("%w: its tables are missing: matterpass migrate up", login.ErrStoreUnavailable)
+)
+
+// exec makes one changing statement, which is a transaction of its own, and
+// answers how many rows it changed; errTaken where a unique constraint said no.
+func (s *Store) exec(ctx context.Context, op, query string, args ...any) (changed int64, err error) {
+	err = s.do(ctx, op, func(ctx context.Context) error {
+		result, err := s.write.ExecContext(ctx, query, args...)
+		if err == nil {
+			changed, err = result.RowsAffected()
+		}
+		return err
+	})
+	return changed, err
+}
+
+// each reads rows; scan is called for each of them.
+func (s *Store) each(ctx context.Context, op, query string, args []any, scan func(row scanner) error) error {
+	return s.do(ctx, op, func(ctx context.Context) error {
+		return collect(ctx, s.read, query, args, scan)
+	})
+}
+
+// change is each for a statement that changes the rows it answers.
+func (s *Store) change(ctx context.Context, op, query string, args []any, scan func(row scanner) error) error {
+	return s.do(ctx, op, func(ctx context.Context) error {
+		return collect(ctx, s.write, query, args, scan)
+	})
+}
+
+// one reads the first row, or answers login.ErrUnknown.
+func (s *Store) one(ctx context.Context, op, query string, args []any, dest ...any) error {
+	found := false
+	err := s.each(ctx, op, query, args, func(row scanner) error {
+		if found {
+			return nil
+		}
+		found = true
+		return row.Scan(dest...)
+	})
+	if err == nil && !found {
+		return login.ErrUnknown
+	}
+	return err
+}
+
+// scanner is a row.
+type scanner interface{ Scan(dest ...any) error }
+
+func collect(ctx context.Context, db *sql.DB, query string, args []any, scan func(row scanner) error) error {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// do bounds a call in time, repeats it where the database asks for that, and
+// turns what is left into words without values.
+func (s *Store) do(ctx context.Context, op string, call func(context.Context) error) error {
+	bounded, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	for n := 1; ; n++ {
+		err := s.engine.present()
+		if err == nil {
+			err = call(bounded)
+		}
+		if err == nil {
+			return nil
+		}
+		words, kind := s.engine.why(err)
+		if kind == repeat && n < tries && pause(bounded, n) {
+			continue
+		}
+		return explain(ctx, op, describe(bounded, err, words), kind)
+	}
+}
+
+func explain(ctx context.Context, op, words string, kind fault) error {
+	switch {
+	case kind == taken:
+		return errTaken
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", op, ctx.Err())
+	case kind == missing:
+		return fmt.Errorf("%s: %w", op, errMissing)
+	case kind == unfit:
+		return fmt.Errorf("%s: the database does not take this text", op)
+	}
+	return fmt.Errorf("%s: %w: %s", op, login.ErrStoreUnavailable, words)
+}
+
+func describe(bounded context.Context, err error, words string) string {
+	switch {
+	case words != "":
+		return words
+	case bounded.Err() != nil || errors.Is(err, context.DeadlineExceeded):
+		return "it took too long to answer"
+	case errors.Is(err, sql.ErrConnDone) || strings.Contains(err.Error(), "database is closed"):
+		return "it is closed"
+	}
+	return "the connection broke"
+}
+
+// pause waits a little longer each time, and not for everybody the same.
+func pause(ctx context.Context, n int) bool {
+	wait := time.Duration(n) * (5*time.Millisecond + rand.N(20*time.Millisecond)) //nolint:gosec // spreads, hides nothing
+	select {
+	case <-time.After(wait):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// placeholders are $first… for n arguments.
+func placeholders(first, n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("$%d", first+i)
+	}
+	return strings.Join(list, ", ")
+}

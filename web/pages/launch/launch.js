@@ -1,0 +1,55 @@
+// Where a launch ticket leads: the page takes it out of the address, finds out who
+// embeds it, and has it redeemed once. The ticket is in the fragment, so that no
+// server, log or Referer ever sees it.
+
+import { codeForm, deck, failure, make, progress, words } from "/embed/cards.js";
+import { PAUSE, TRIES, backoff, caller, retriable, sleep } from "/embed/session.js";
+import { embedderOf, seen } from "/launch/embedder.js";
+
+const config = JSON.parse(document.querySelector("#config").textContent); // {origins}
+const show = deck(document.querySelector("#card"));
+const say = words(navigator.language);
+const ticket = location.hash.slice(1);
+const call = caller(new AbortController().signal);
+
+history.replaceState(null, "", location.pathname); // not in this tab's history either
+
+let embedder = "";
+
+async function redeem(more) {
+  show("signing-in", ...progress(say.states["signing-in"]));
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const session = await call("launch/redeem", { ticket, embedder, ...more });
+      await sleep(PAUSE);
+      return location.replace(session.url);
+    } catch (problem) {
+      const wait = !problem.spent && retriable(problem) && backoff(attempt, problem.retryAfter);
+      if (!wait) return refused(problem, more);
+      await sleep(wait);
+    }
+  }
+}
+
+function refused(problem, more) {
+  if (problem.code === "confirmation_required") {
+    const go = make("button", { onclick: () => redeem({ ...more, confirmed: true }) }, say.continueAs(problem.name));
+    show("confirm", make("span", { role: "status" }, say.confirm), go);
+    return go.focus();
+  }
+  if (problem.code === "mfa_required" && !problem.spent) {
+    return show("code", ...codeForm(say, problem, (code) => redeem({ ...more, mfa_code: code })));
+  }
+  const again = !problem.spent && retriable(problem) && make("button", { onclick: () => redeem(more) }, say.again(1, TRIES));
+  return show("error", ...failure(say, problem, { last: !again, button: again }));
+}
+
+async function start() {
+  await seen(document);
+  if (!ticket) return refused({ code: "ticket_missing", status: 410 });
+  embedder = await embedderOf(window, config.origins);
+  if (embedder === undefined) return refused({ code: "embedder_refused", status: 403 });
+  return redeem({});
+}
+
+start();
