@@ -129,7 +129,7 @@ type Sessions struct {
 
 // State is where what must be remembered is kept.
 type State struct {
-	Database DatabaseURL `envconfig:"DATABASE_URL" unset:"a file data/matterpass.db below the working directory" example:"postgres://matterpass:<password>@db/matterpass" local:"memory://" note:"Sessions, links and what was used once are in it, tokens only as MACs or sealed. Back it up." desc:"sqlite:///absolute/file, postgres://… for several instances, or memory:// outside production: forgotten at the end."`
+	Database DatabaseURL `envconfig:"DATABASE_URL" unset:"a file data/matterpass.db below the working directory" example:"postgres://matterpass:<password>@db/matterpass" local:"memory:" note:"Sessions, links and what was used once are in it, tokens only as MACs or sealed. Back it up." desc:"sqlite:///absolute/file, postgres://… for several instances, or memory: outside production: forgotten at the end."`
 	Redis    RedisURL    `envconfig:"REDIS_URL" unset:"none" example:"redis://redis:6379/0" desc:"A Redis that several instances share: limits count for all of them, and what was used once is known sooner."`
 }
 

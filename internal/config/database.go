@@ -11,9 +11,9 @@ import (
 type DatabaseURL struct{ Secret }
 
 // InMemory is the address of a database that ends with the process.
-const InMemory = "memory://"
+const InMemory = "memory:"
 
-// Decode accepts sqlite:///absolute/file, postgres://… and memory://.
+// Decode accepts sqlite:///absolute/file, postgres://… and memory:.
 func (d *DatabaseURL) Decode(text string) error {
 	d.Secret = NewSecret(text)
 	if text == "" || text == InMemory {

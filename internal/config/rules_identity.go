@@ -124,7 +124,7 @@ func (l *loader) checkState(cfg *Config) {
 	}
 	switch db := cfg.State.Database; {
 	case db.IsMemory():
-		l.add("DATABASE_URL", "is memory:// in production", "use sqlite:///absolute/file or postgres://…: what is used once must stay used after a restart")
+		l.add("DATABASE_URL", "is memory: in production", "use sqlite:///absolute/file or postgres://…: what is used once must stay used after a restart")
 	case !db.IsSet() && cfg.ByProof():
 		l.add("DATABASE_URL", "not set, and assertions, tickets and identity providers need it", "use sqlite:///absolute/file on a volume that is kept, or postgres://…")
 	}

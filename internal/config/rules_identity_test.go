@@ -66,7 +66,7 @@ func TestWhereStateIsKeptIsSaidOnPurposeInProduction(t *testing.T) {
 		"keys that cannot launch do not": {"API_KEYS=erp:" + strong + ":provision", ""},
 		"a file is fine":                 {assertions + " DATABASE_URL=sqlite:///data/matterpass.db", ""},
 		"a server is fine":               {assertions + " DATABASE_URL=postgres://m:hunter2@db/m", ""},
-		"memory is not":                  {"DATABASE_URL=memory://", "DATABASE_URL: is memory:// in production; use sqlite:///absolute/file or postgres://…: what is used once must stay used after a restart"},
+		"memory is not":                  {"DATABASE_URL=memory:", "DATABASE_URL: is memory: in production; use sqlite:///absolute/file or postgres://…: what is used once must stay used after a restart"},
 		"a made-up secret":               {assertions + " DATABASE_URL=sqlite:///x.db JWT_SECRET=your-secret-goes-here-0123456789abcdef", "JWT_SECRET: is a placeholder; use " + useRandom},
 		"a made-up mint secret":          {assertions + " DATABASE_URL=sqlite:///x.db MINT_SECRET=your-secret-goes-here-0123456789abcdef", "MINT_SECRET: entry 1 has a placeholder for a secret; use " + useRandom},
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/mattermost/mattermost/server/public/model"
 
@@ -87,5 +88,6 @@ func personOf(user *model.User) login.Account {
 		AuthService: user.AuthService,
 		Roles:       strings.Fields(user.Roles),
 		MFA:         user.MfaActive,
+		Created:     time.UnixMilli(user.CreateAt),
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,12 +18,12 @@ const patchDemo = "PUT users/" + demoID + "/patch"
 func TestAccountsCarryWhatASignInLooksAt(t *testing.T) {
 	s, c := start(t)
 	account := `{"id":"` + demoID + `","username":"demo","email":"Demo@ERP.test","delete_at":5,"is_bot":true,"remote_id":"r",
-		"auth_service":"saml","roles":"system_user system_admin","mfa_active":true,"email_verified":true}`
+		"auth_service":"saml","roles":"system_user system_admin","mfa_active":true,"email_verified":true,"create_at":1000}`
 	s.set("GET users/"+demoID, reply(200, account))
 	s.set("GET users/email/demo@erp.test", reply(200, account))
 	want := login.Account{
 		User:        login.User{ID: demoID, Username: "demo", Email: "demo@erp.test"},
-		Deactivated: true, Bot: true, Remote: true, AuthService: "saml", Roles: []string{"system_user", "system_admin"}, MFA: true,
+		Deactivated: true, Bot: true, Remote: true, AuthService: "saml", Roles: []string{"system_user", "system_admin"}, MFA: true, Created: time.UnixMilli(1000),
 	}
 	byID, err1 := c.AccountByID(t.Context(), demoID)
 	byEmail, err2 := c.AccountByEmail(t.Context(), "demo@erp.test")

@@ -53,7 +53,7 @@ func (o *owner) now(generation int) Password {
 
 func (o *owner) adopt(ctx context.Context, none Password) (login.Session, error) {
 	if !o.AdoptExisting {
-		created, err := o.Origins.IsCreated(ctx, o.Account.ID)
+		created, err := o.Origins.IsCreated(ctx, o.Account)
 		if err != nil {
 			return login.Session{}, err
 		}

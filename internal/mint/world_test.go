@@ -140,9 +140,14 @@ func (w *world) TakeTurn(ctx context.Context, userID, what string, every time.Du
 	return taken, err
 }
 
-func (w *world) MarkCreated(context.Context, string) error { w.created = true; return nil }
+func (w *world) Creating(context.Context, email.Address) error { return nil }
 
-func (w *world) IsCreated(context.Context, string) (bool, error) {
+func (w *world) MarkCreated(context.Context, string, email.Address) error {
+	w.created = true
+	return nil
+}
+
+func (w *world) IsCreated(context.Context, login.Account) (bool, error) {
 	return w.created, w.trouble["created"]
 }
 
