@@ -37,6 +37,7 @@ func House() Rules {
 			"internal/assertion":  adapter,
 			"internal/audit":      adapter,
 			"internal/limit":      adapter,
+			"internal/oidc":       append([]string{"internal/assertion"}, adapter...),
 			"internal/mattermost": append([]string{"internal/mint", "internal/companion"}, adapter...),
 			"internal/store":      append([]string{"internal/mint"}, adapter...),
 
@@ -53,7 +54,7 @@ func House() Rules {
 				"internal/login", "internal/cookie", "internal/middleware",
 			}, words...),
 			"internal/httpapi": append([]string{
-				"internal/audit", "internal/cookie", "internal/doctor", "internal/middleware", "internal/signature", "web",
+				"internal/audit", "internal/cookie", "internal/doctor", "internal/middleware", "internal/oidc", "internal/signature", "web",
 			}, adapter...),
 			"internal/server": {"internal/httpapi", "internal/gateway", "internal/middleware"},
 

@@ -81,7 +81,7 @@ func (c claims) identity() (login.Identity, error) {
 	}
 	who := login.Identity{
 		Issuer: c.Issuer, Subject: c.Subject, Email: address, EmailVerified: c.EmailVerified,
-		Name: c.Name, SID: c.SID, MultiFactor: isMultiFactor(c.Methods),
+		Name: c.Name, SID: c.SID, MultiFactor: IsMultiFactor(c.Methods),
 	}
 	var invalid *login.Invalid
 	if errors.As(who.Check(), &invalid) {

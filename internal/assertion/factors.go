@@ -25,8 +25,9 @@ func factorOf(method string) factor {
 	}
 }
 
-// isMultiFactor reads the claim amr: it says so, or names two kinds of evidence.
-func isMultiFactor(methods []string) bool {
+// IsMultiFactor reads the claim amr (RFC 8176): it says so, or names two kinds of
+// evidence.
+func IsMultiFactor(methods []string) bool {
 	var seen factor
 	for _, method := range methods {
 		if method == "mfa" {

@@ -39,6 +39,15 @@ const (
 // Forget marks, for the next load of the shell, a browser that changes hands.
 const Forget = "mp_forget"
 
+// Flow is the prefix of the names under which handlers set what a sign-in with
+// an identity provider has to find again; the sign-in's id follows. It is Lax,
+// because it comes back with a navigation that another site began, and in no
+// partition, because that navigation is at the top.
+const (
+	Flow     = "mp_oidc_"
+	hostFlow = "__Host-" + Flow
+)
+
 // deviceAge is how long a browser counts as known, in seconds.
 const deviceAge = 180 * 24 * 60 * 60
 
@@ -118,6 +127,11 @@ func (p Policy) Shape(c http.Cookie) http.Cookie {
 		shaped.MaxAge, shaped.HttpOnly, shaped.Domain = deviceAge, true, ""
 		if p.Secure {
 			shaped.Name = hostDevice
+		}
+	case strings.HasPrefix(c.Name, Flow):
+		shaped.HttpOnly, shaped.SameSite, shaped.Partitioned, shaped.Domain = true, http.SameSiteLaxMode, false, ""
+		if p.Secure {
+			shaped.Name = "__Host-" + c.Name
 		}
 	case isHostPrefixed(c.Name):
 		shaped.Domain = ""

@@ -26,6 +26,23 @@ func DeviceOf(r *http.Request) string {
 	return lastOf(r, Device)
 }
 
+// FlowsOf returns the sign-ins with an identity provider that are under way in a
+// browser, by their ids. Where cookies are Secure a name without __Host- is
+// somebody else's: a neighbouring host could place its own sign-in with it.
+func (p Policy) FlowsOf(r *http.Request) map[string]string {
+	prefix := Flow
+	if p.Secure {
+		prefix = hostFlow
+	}
+	flows := map[string]string{}
+	for _, c := range r.Cookies() {
+		if id, ok := strings.CutPrefix(c.Name, prefix); ok {
+			flows[id] = c.Value
+		}
+	}
+	return flows
+}
+
 func lastOf(r *http.Request, name string) string {
 	all := r.CookiesNamed(name)
 	if len(all) == 0 {
@@ -103,5 +120,6 @@ func Drop(r *http.Request, names ...string) {
 }
 
 func isOurs(name string) bool {
-	return name == Device || name == hostDevice || name == embedFlag || strings.HasPrefix(name, Probe)
+	return name == Device || name == hostDevice || name == embedFlag ||
+		strings.HasPrefix(name, Probe) || strings.HasPrefix(name, Flow) || strings.HasPrefix(name, hostFlow)
 }
