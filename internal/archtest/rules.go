@@ -38,6 +38,7 @@ func House() Rules {
 			"internal/audit":      adapter,
 			"internal/limit":      adapter,
 			"internal/mattermost": append([]string{"internal/mint", "internal/companion"}, adapter...),
+			"internal/shared":     adapter,
 			"internal/store":      append([]string{"internal/mint"}, adapter...),
 
 			"internal/config":     {},
