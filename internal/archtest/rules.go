@@ -39,6 +39,7 @@ func House() Rules {
 			"internal/limit":      adapter,
 			"internal/oidc":       append([]string{"internal/assertion"}, adapter...),
 			"internal/mattermost": append([]string{"internal/mint", "internal/companion"}, adapter...),
+			"internal/shared":     adapter,
 			"internal/store":      append([]string{"internal/mint"}, adapter...),
 
 			"internal/config":     {},
