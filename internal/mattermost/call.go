@@ -8,6 +8,7 @@ import (
 
 	"github.com/mattermost/mattermost/server/public/model"
 
+	"matterpass/internal/login"
 	"matterpass/internal/upstream"
 )
 
@@ -24,11 +25,13 @@ const (
 	opPlace    = "place"
 	opJoin     = "join"
 	opUnlock   = "unlock"
+	opMint     = "mint"
+	opPlugin   = "plugin"
 )
 
 // Operations lists every name of a call.
 func Operations() []string {
-	return []string{opSignIn, opSession, opSignOut, opPing, opSettings, opAccount, opCreate, opUpdate, opPlace, opJoin, opUnlock}
+	return []string{opSignIn, opSession, opSignOut, opPing, opSettings, opAccount, opCreate, opUpdate, opPlace, opJoin, opUnlock, opMint, opPlugin}
 }
 
 // question is one call.
@@ -83,7 +86,7 @@ func askOnce[T any](ctx context.Context, c *Client, q question, do func(context.
 	if err := c.pauses.check(q.operation); err != nil {
 		return answer, err
 	}
-	err = c.guarded(send)
+	err = guarded(c.breaker, send)
 	c.pauses.note(q.operation, err)
 	return answer, err
 }
@@ -116,13 +119,13 @@ func outcome(err error) string {
 	switch {
 	case err == nil:
 		return "ok"
-	case rejectionOf(err) != nil:
+	case rejectionOf(err) != nil, errors.Is(err, login.ErrMintRefused), errors.Is(err, login.ErrMFARequired):
 		return "rejected"
 	case errors.As(err, &throttled):
 		return "throttled"
 	case errors.Is(err, errBreakerOpen):
 		return "breaker_open"
-	case errors.Is(err, upstream.ErrUnavailable):
+	case errors.Is(err, upstream.ErrUnavailable), errors.Is(err, login.ErrMintUnavailable):
 		return "unavailable"
 	case errors.Is(err, context.Canceled):
 		return "gone"
