@@ -22,7 +22,7 @@ func House() Rules {
 		Module: module,
 		Folders: map[string][]string{
 			"cmd/matterpass":        {Any},
-			"cmd/matterpass-plugin": {"internal/companion"},
+			"cmd/matterpass-plugin": {"internal/plugin"},
 
 			"internal/email":     {},
 			"internal/upstream":  {},
@@ -48,7 +48,8 @@ func House() Rules {
 			"internal/erp":        {},
 			"internal/middleware": {},
 			"internal/observe":    {},
-			"internal/simulator":  {"internal/companion"},
+			"internal/plugin":     {"internal/companion"},
+			"internal/simulator":  {"internal/companion", "internal/plugin"},
 			"web":                 {},
 
 			"internal/gateway": append([]string{
@@ -70,7 +71,7 @@ func House() Rules {
 // fences keep libraries where they belong, and the domain free of HTTP and logs.
 func fences(domain []string) []Fence {
 	return []Fence{
-		{Import: mattermost, Only: []string{"internal/mattermost", "internal/simulator", "cmd/matterpass-plugin"}},
+		{Import: mattermost, Only: []string{"internal/mattermost", "internal/simulator", "internal/plugin", "cmd/matterpass-plugin"}},
 		{Import: envconfig, Only: []string{"internal/config"}},
 		{Import: chi + "/middleware", Only: []string{"internal/httpapi", "internal/server", "internal/middleware"}},
 		{Import: chi, Only: []string{"internal/httpapi", "internal/server"}},

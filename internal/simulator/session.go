@@ -43,13 +43,21 @@ func (s *Server) newSession(p *person, device string) *session {
 			"isMobile": "false", "isOAuthUser": "false", "isSaml": "false", "is_guest": "false",
 		},
 	}}
+	s.keep(p, made)
+	return made
+}
+
+// keep makes a session known; p is its owner, nil for nobody's.
+func (s *Server) keep(p *person, made *session) {
 	s.sessions[made.Token] = made
+	if p == nil {
+		return
+	}
 	p.signIns = append(p.signIns, made.Token)
 	if len(p.signIns) > sessionsPerPerson {
 		delete(s.sessions, p.signIns[0])
 		p.signIns = p.signIns[1:]
 	}
-	return made
 }
 
 type tokenPlace int

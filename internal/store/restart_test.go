@@ -96,8 +96,8 @@ func TestPurgeRemovesWhatIsOverAndNothingElse(t *testing.T) {
 		f.ends("frank", login.NotCounted)
 		f.begin("alive", login.Record{Created: f.clock.now(), LastSeen: f.clock.now()})
 		f.begin("expired", f.record("dana", "42", "", ""))
-		wantErr(t, f.Records().End(ctx, "undelivered", login.EndedByUser), nil)
-		wantErr(t, f.Records().End(ctx, "delivered", login.EndedByUser), nil)
+		wantErr(t, f.Records().End(ctx, "undelivered", login.EndedByUser, false), nil)
+		wantErr(t, f.Records().End(ctx, "delivered", login.EndedByUser, false), nil)
 		for _, r := range f.revocations(5) {
 			if r.Token == "delivered" {
 				wantErr(t, f.Records().Delivered(ctx, r.ID), nil)

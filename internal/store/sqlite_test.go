@@ -159,7 +159,7 @@ func TestAFullDiskIsSaidAndLosesNothing(t *testing.T) {
 	full("1") // what there is already stays the least
 	var err error
 	for i := 0; err == nil && i < 1000; i++ {
-		err = f.Records().End(ctx, strings.Repeat("x", 900)+string(rune(i)), login.EndedByUser)
+		err = f.Records().End(ctx, strings.Repeat("x", 900)+string(rune(i)), login.EndedByUser, false)
 	}
 	wantErr(t, err, login.ErrStoreUnavailable)
 	if err == nil || !strings.Contains(err.Error(), "the disk is full") {
