@@ -83,6 +83,9 @@ func (a *app) serve(p parts) error {
 	options := apiOptions(p.cfg, a.login, a.board)
 	options.ClientLimiter, options.Provision = clients, p.provision
 	options.ProvisionLimit = keyLimiter(p.limiters.provision, p.hasher, p.telemetry.refused("provision"))
+	if err := acceptSignatures(&options, p.store); err != nil {
+		return err
+	}
 	if a.login.Minter != nil {
 		tickets, err := newTickets(p.cfg, p.store)
 		if err != nil {
@@ -116,7 +119,7 @@ func newLogin(p parts, a *app) (*login.Service, error) {
 		Devices:     p.devices,
 		Records:     p.store.Records(),
 		Concurrency: cfg.Mattermost.LoginConcurrency, Queue: cfg.Mattermost.LoginQueue, Patience: cfg.Mattermost.Timeout,
-		MaxAttempts: a.settings.MaxAttempts, Decided: t.signIn,
+		MaxAttempts: a.settings.MaxAttempts, Decided: t.signIn, Linked: t.linked,
 		MaxAge: time.Duration(cfg.Sessions.MaxAge), Idle: time.Duration(cfg.Sessions.Idle),
 	}
 	if a.settings.admin {
@@ -171,7 +174,7 @@ func apiOptions(cfg config.Config, service *login.Service, board *doctor.Board) 
 		Development: !cfg.Production(), StrictTransport: cfg.Production(),
 		Team: string(cfg.Mattermost.TeamSlug), ChatURL: chatURL(cfg),
 		AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(), InsecureOrigins: true, ChatOrigin: string(cfg.Addresses.PublicURL),
-		Keys: apiKeys(cfg), AdminNetworks: []netip.Prefix(cfg.Addresses.AdminCIDRs),
+		Keys: apiKeys(cfg, cfg.Keys.APIKeys), SigningKeys: apiKeys(cfg, cfg.Keys.SigningKeys), AdminNetworks: []netip.Prefix(cfg.Addresses.AdminCIDRs),
 	}
 }
 
@@ -187,9 +190,9 @@ func chatURL(cfg config.Config) string {
 	return string(cfg.Mattermost.ChatURL) + "/" + string(cfg.Mattermost.TeamSlug) + "/channels/" + channel
 }
 
-func apiKeys(cfg config.Config) []httpapi.Key {
+func apiKeys(cfg config.Config, configured config.APIKeys) []httpapi.Key {
 	var keys []httpapi.Key
-	for _, k := range cfg.Keys.APIKeys {
+	for _, k := range configured {
 		key := httpapi.Key{ID: k.ID, Secret: k.Secret.Reveal(), Issuer: keyIssuer(cfg)}
 		for _, scope := range k.Scopes {
 			key.Scopes = append(key.Scopes, string(scope))

@@ -3,15 +3,20 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"matterpass/internal/assertion"
+	"matterpass/internal/companion"
 	"matterpass/internal/config"
 	"matterpass/internal/email"
+	"matterpass/internal/httpapi"
 	"matterpass/internal/login"
 	"matterpass/internal/mattermost"
 	"matterpass/internal/mint"
 	"matterpass/internal/provision"
+	"matterpass/internal/signature"
 	"matterpass/internal/store"
 	"matterpass/internal/ticket"
 )
@@ -73,10 +78,31 @@ func newMinter(cfg config.Config, client *mattermost.Client, st *store.Store, t 
 		}
 		auto.Managed = managed
 	}
+	if secrets := m.PluginSecrets.KeyRing; len(secrets) > 0 {
+		plugin, err := newPlugin(cfg, client)
+		if err != nil {
+			return nil, err
+		}
+		auto.Plugin = plugin
+	}
 	if auto.Managed == nil && auto.Plugin == nil {
 		return nil, nil
 	}
 	return auto, nil
+}
+
+func newPlugin(cfg config.Config, client *mattermost.Client) (*mattermost.Plugin, error) {
+	var secrets []string
+	for _, key := range cfg.Minting.PluginSecrets.KeyRing {
+		secrets = append(secrets, key.Secret.Reveal())
+	}
+	keys, err := companion.NewKeys(secrets...)
+	if err != nil {
+		return nil, fmt.Errorf("PLUGIN_SECRET: %w", err)
+	}
+	return mattermost.NewPlugin(client, mattermost.PluginOptions{
+		Keys: keys, MFA: string(cfg.Minting.MFA), MaxAge: time.Duration(cfg.Sessions.MaxAge),
+	}), nil
 }
 
 func newManaged(m config.Minting, client *mattermost.Client, st *store.Store, t *telemetry) (*mint.Managed, error) {
@@ -131,5 +157,29 @@ func (m memory) Link(ctx context.Context, issuer, subject string, a provision.Ac
 	if errors.Is(err, login.ErrConflict) {
 		return errors.Join(provision.ErrConflict, err)
 	}
+	return err
+}
+
+// acceptSignatures lets the ERP's back end sign its calls where it has keys for
+// that.
+func acceptSignatures(o *httpapi.Options, st *store.Store) error {
+	if len(o.SigningKeys) == 0 {
+		return nil
+	}
+	keys := map[string][][]byte{}
+	for _, k := range o.SigningKeys {
+		keys[k.ID] = append(keys[k.ID], []byte(k.Secret))
+	}
+	verifier, err := signature.New(signature.Options{
+		Keys: func(id string) [][]byte { return keys[id] }, PublicURL: o.ChatOrigin,
+		Nonces: func(ctx context.Context, use signature.Use) error {
+			err := st.Once().Spend(ctx, login.Spending{Key: "signature\x00" + use.Key, IssuedAt: use.Created, Until: use.Until})
+			if errors.Is(err, login.ErrSpent) {
+				return fmt.Errorf("%w: its nonce was used before", signature.ErrRefused)
+			}
+			return err
+		},
+	})
+	o.Signatures = verifier
 	return err
 }

@@ -113,6 +113,12 @@ func (t *telemetry) signIn(ctx context.Context, o login.Outcome) {
 	e.Msg("sign-in")
 }
 
+// linked writes who became whose account, or is no longer.
+func (t *telemetry) linked(ctx context.Context, l login.Link, made bool) {
+	t.log.Info().Str("request_id", middleware.RequestID(ctx)).Bool("made", made).Str("by", l.By).
+		Str("issuer", observe.Foreign(l.Issuer)).Str("person", t.person(l.Issuer+" "+l.Subject)).Str("user_id", l.UserID).Msg("link")
+}
+
 // minted writes what became of an account's password, or of the way of making
 // sessions.
 func (t *telemetry) minted(ctx context.Context, e mint.Event) {
