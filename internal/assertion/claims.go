@@ -130,11 +130,9 @@ const lastSecond = 253402300799
 
 var errInstant = errors.New("is not a number of seconds between 1970 and 9999")
 
-// UnmarshalJSON takes numbers only; a string with a number in it is none.
+// UnmarshalJSON takes numbers only; a string with a number in it keeps its quotes
+// here and is none.
 func (i *instant) UnmarshalJSON(value []byte) error {
-	if jsontext.Value(value).Kind() != '0' {
-		return errInstant
-	}
 	seconds, err := strconv.ParseFloat(string(value), 64)
 	if err != nil || seconds <= 0 || seconds > lastSecond {
 		return errInstant

@@ -86,6 +86,7 @@ func TestIDTokensAreBoundToClientBrowserAndExchange(t *testing.T) {
 		"expired":                       {object{"exp": now.Add(-30 * time.Second).Unix(), "iat": now.Add(-time.Minute).Unix()}, nil, assertion.Binding{Nonce: nonce}, false},
 		"issued long ago":               {object{"iat": now.Add(-6 * time.Minute).Unix()}, nil, assertion.Binding{Nonce: nonce}, false},
 		"issued in the future":          {object{"iat": now.Add(time.Minute).Unix()}, nil, assertion.Binding{Nonce: nonce}, false},
+		"exp beyond the year 9999":      {object{"exp": int64(lastSecond) + 1}, nil, assertion.Binding{Nonce: nonce}, false},
 		"no sub":                        {object{"sub": nil}, nil, assertion.Binding{Nonce: nonce}, false},
 		"no email":                      {object{"email": nil}, nil, assertion.Binding{Nonce: nonce}, false},
 		"email_verified in words":       {object{"email_verified": "true"}, nil, assertion.Binding{Nonce: nonce}, false},
