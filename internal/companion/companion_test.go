@@ -166,7 +166,7 @@ func TestSecretsOverlapDuringRotation(t *testing.T) {
 }
 
 func TestWeakSecretsAreRefused(t *testing.T) {
-	for _, secrets := range [][]string{{""}, {"short"}, {newSecret, "short"}, {newSecret, oldSecret, newSecret + "3"}} {
+	for _, secrets := range [][]string{{""}, {"short"}, {newSecret, "short"}} {
 		if _, err := companion.NewKeys(secrets...); !errors.Is(err, companion.ErrSecret) {
 			t.Errorf("%d secrets: %v", len(secrets), err)
 		}

@@ -14,12 +14,11 @@ import (
 
 const (
 	secretLeast = 32 // bytes
-	secretsMost = 2  // the new one and, during rotation, the old one
 	kidBytes    = 4
 )
 
-// ErrSecret: a secret is too short, or there are too many.
-var ErrSecret = errors.New("want one secret of at least 32 bytes, or two during rotation")
+// ErrSecret: a secret is too short, or the one needed is not there.
+var ErrSecret = errors.New("want a secret of at least 32 bytes")
 
 // Keys are what both sides derive from the secrets they share. The first one
 // signs questions, each is accepted; answers are signed with the question's. The
@@ -35,9 +34,6 @@ type key struct {
 
 // NewKeys derives Keys (RFC 5869) or answers ErrSecret. No secret is no error.
 func NewKeys(secrets ...string) (Keys, error) {
-	if len(secrets) > secretsMost {
-		return Keys{}, ErrSecret
-	}
 	var keys Keys
 	for _, secret := range secrets {
 		if len(secret) < secretLeast {

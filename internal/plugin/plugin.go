@@ -117,10 +117,16 @@ func (s *Service) read() (*settings, error) {
 // defaultSessionHours is Mattermost's own default, 30 days.
 const defaultSessionHours = 720
 
-// secretsIn takes what a person types into one line: secrets with commas or
-// spaces between them.
-func secretsIn(line string) []string {
-	return strings.FieldsFunc(line, func(r rune) bool { return r == ',' || r <= ' ' })
+// secretsIn takes the text of PLUGIN_SECRET: secrets with commas between them,
+// each perhaps behind a name and a colon.
+func secretsIn(text string) []string {
+	list := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r <= ' ' })
+	for i, entry := range list {
+		if _, secret, named := strings.Cut(entry, ":"); named {
+			list[i] = secret
+		}
+	}
+	return list
 }
 
 // hoursIn reads a number of hours; none would be no session at all.

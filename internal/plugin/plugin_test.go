@@ -150,7 +150,7 @@ func TestWithoutAProperSecretThereIsNothing(t *testing.T) {
 		"none":      {},
 		"empty":     {"secrets": " , "},
 		"too short": {"secrets": "short"},
-		"too many":  {"secrets": secret + "," + secret + "," + secret},
+		"a name":    {"secrets": "k1:" + secret[1:]},
 		"no text":   {"secrets": 7},
 	} {
 		r := newRig(t)
@@ -172,7 +172,7 @@ func TestWithoutAProperSecretThereIsNothing(t *testing.T) {
 
 func TestSecretsCanBeRotated(t *testing.T) {
 	r := newRig(t)
-	r.settings["secrets"] = strings.Repeat("n", 32) + ", " + secret
+	r.settings["secrets"] = "k2:" + strings.Repeat("n", 32) + ", " + secret
 	r.reload(t)
 	r.mint(t) // with the old one
 	var err error

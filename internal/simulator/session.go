@@ -117,7 +117,10 @@ func (s *Server) recognise(c *call, token string, place tokenPlace, need access)
 	case place == inCookie && c.Method != http.MethodGet && !s.provesOrigin(c.Request, found):
 		return dropCookie(c)
 	}
-	c.session, c.user = found, s.people[found.UserId]
+	if c.user = s.people[found.UserId]; c.user == nil {
+		return refuseUserMissing // only a plugin makes sessions of nobody (F7)
+	}
+	c.session = found
 	return nil
 }
 
