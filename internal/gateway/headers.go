@@ -39,6 +39,7 @@ func isIdentity(name string) bool {
 // adjust makes Mattermost's answer ours to send.
 func (x *exchange) adjust(res *http.Response) error {
 	h := res.Header
+	cookie.KeepOut(h)
 	h.Del("Token") // the session token (docs/mattermost.md A2)
 	cleanTrailer(res.Trailer)
 	h.Del("X-Frame-Options")
