@@ -20,7 +20,7 @@ func (s *Store) MarkCreated(ctx context.Context, userID string) error {
 // IsCreated reports whether Matterpass made the account.
 func (s *Store) IsCreated(ctx context.Context, userID string) (bool, error) {
 	var created int
-	err := s.one(ctx, "origin of account", `SELECT created_here FROM accounts WHERE user_id = $1`, []any{userID}, &created)
+	err := s.one(ctx, query{op: "origin of account", sql: `SELECT created_here FROM accounts WHERE user_id = $1`, args: []any{userID}}, &created)
 	if errors.Is(err, login.ErrUnknown) {
 		return false, nil
 	}
@@ -30,8 +30,9 @@ func (s *Store) IsCreated(ctx context.Context, userID string) (bool, error) {
 // FindPassword answers a Password without a Kid where none is kept.
 func (s *Store) FindPassword(ctx context.Context, userID string) (mint.Password, error) {
 	kept := mint.Password{UserID: userID}
-	err := s.one(ctx, "find password", `SELECT mint_kid, mint_generation FROM accounts WHERE user_id = $1`,
-		[]any{userID}, &kept.Kid, &kept.Generation)
+	err := s.one(ctx, query{
+		op: "find password", sql: `SELECT mint_kid, mint_generation FROM accounts WHERE user_id = $1`, args: []any{userID},
+	}, &kept.Kid, &kept.Generation)
 	if errors.Is(err, login.ErrUnknown) {
 		return kept, nil
 	}

@@ -42,26 +42,26 @@ func (s Sessions) deviceMAC(device string) []byte {
 // Find answers login.ErrUnknown. The record's device is empty: only its MAC is kept.
 func (s Sessions) Find(ctx context.Context, token string) (login.Record, error) {
 	macs := s.ring.anyOf("session", token)
-	return s.record(ctx, "find session", `SELECT `+recordColumns+` FROM sessions
-		WHERE token_mac IN (`+placeholders(1, len(macs))+`) ORDER BY ended DESC`, macs)
+	return s.record(ctx, query{op: "find session", args: macs, sql: `SELECT ` + recordColumns + ` FROM sessions
+		WHERE token_mac IN (` + placeholders(1, len(macs)) + `) ORDER BY ended DESC`})
 }
 
 // LastOn is the youngest record of an identity in a browser, or login.ErrUnknown.
 func (s Sessions) LastOn(ctx context.Context, device string, who login.Identity) (login.Record, error) {
 	args := append([]any{who.Issuer, who.Subject}, s.ring.anyOf("device", device)...)
-	r, err := s.record(ctx, "last session", `SELECT `+recordColumns+` FROM sessions
-		WHERE issuer = $1 AND subject = $2 AND subject <> '' AND device_mac IN (`+placeholders(3, len(args)-2)+`)
-		ORDER BY created DESC LIMIT 1`, args)
+	r, err := s.record(ctx, query{op: "last session", args: args, sql: `SELECT ` + recordColumns + ` FROM sessions
+		WHERE issuer = $1 AND subject = $2 AND subject <> '' AND device_mac IN (` + placeholders(3, len(args)-2) + `)
+		ORDER BY created DESC LIMIT 1`})
 	if err == nil {
 		r.Device = device
 	}
 	return r, err
 }
 
-func (s Sessions) record(ctx context.Context, op, query string, args []any) (login.Record, error) {
+func (s Sessions) record(ctx context.Context, q query) (login.Record, error) {
 	var r login.Record
 	var created, seen, expires, ended int64
-	err := s.one(ctx, op, query, args, &r.UserID, &r.SessionID, &r.Issuer, &r.Subject, &r.SID, &r.Way,
+	err := s.one(ctx, q, &r.UserID, &r.SessionID, &r.Issuer, &r.Subject, &r.SID, &r.Way,
 		&created, &seen, &expires, &ended, &r.EndedBy)
 	r.Created, r.LastSeen, r.Expires, r.Ended = fromMillis(created), fromMillis(seen), fromMillis(expires), fromMillis(ended)
 	return r, err
