@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"matterpass/internal/login"
 )
@@ -20,7 +21,7 @@ func (s *Store) Once() Spent { return Spent{s} }
 // the database's epoch inserts nothing.
 func (s Spent) Spend(ctx context.Context, use login.Spending) error {
 	macs := inOrder(s.ring.macs("spent", use.Key))
-	args := []any{s.ownerMAC(use), millis(use.Until), millis(use.IssuedAt)}
+	args := []any{s.ownerMAC(use), millis(use.Until), millis(endOfSecond(use.IssuedAt))}
 	// The first, empty part gives the others their types.
 	rows := []string{"SELECT key_mac, owner_mac, until FROM spent WHERE 1 = 0"}
 	for _, mac := range macs {
@@ -36,6 +37,10 @@ func (s Spent) Spend(ctx context.Context, use login.Spending) error {
 	}
 	return err
 }
+
+// endOfSecond: a JWT's iat counts whole seconds (RFC 7519 section 2), and what was
+// issued in the second of the epoch was perhaps issued after it.
+func endOfSecond(t time.Time) time.Time { return t.Truncate(time.Second).Add(time.Second - 1) }
 
 func (s Spent) ownerMAC(use login.Spending) []byte {
 	if use.Owner == "" {
