@@ -15,8 +15,8 @@ func demoERP(t *testing.T, chat *fakeChat) string {
 	address := serve(t, "erp.localhost", erp.New(erp.Options{
 		ChatURL: chat.url,
 		People: []erp.Person{
-			{Name: "Demo User", Email: "demo@erp.test", Password: "d"},
-			{Name: "Dana", Email: "dana@erp.test", Password: "d"},
+			{Name: "Demo User", Email: "demo@erp.test"},
+			{Name: "Dana", Email: "dana@erp.test"},
 		},
 		Assets: web.ERP(),
 	}))

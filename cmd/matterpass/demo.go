@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"strings"
@@ -54,7 +55,8 @@ func (cmd demoCmd) start(ctx context.Context, c console) (*demo, error) {
 		}
 	}
 	mmAt, erpAt, chatAt := places[0], places[1], places[2]
-	mmServer, mm, err := newSimulator(ctx, mmAt, "")
+	secret := rand.Text() + rand.Text()
+	mmServer, mm, err := newSimulator(ctx, mmAt, secret)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func (cmd demoCmd) start(ctx context.Context, c console) (*demo, error) {
 		"APP_ENV=development", "ADMIN_ADDR=", "HTTP_ADDR="+chatAt.listener.Addr().String(),
 		"PUBLIC_URL="+chatAt.url, "ALLOWED_ORIGINS="+erpAt.url, "MM_BASE_URL=http://"+mmAt.listener.Addr().String(),
 		"MM_ADMIN_TOKEN="+mm.AdminToken(), "MM_TEAM_SLUG="+simulator.DemoTeam, "MM_DEFAULT_CHANNELS=town-square",
-		"DATABASE_URL="+config.InMemory,
+		"DATABASE_URL="+config.InMemory, "PLUGIN_SECRET="+secret, "JWT_SECRET="+secret, "JWT_ISSUER="+erpAt.url,
 	)})
 	if err != nil {
 		return nil, err
@@ -72,7 +74,7 @@ func (cmd demoCmd) start(ctx context.Context, c console) (*demo, error) {
 		return nil, err
 	}
 	erpServer, err := server.Listen(ctx, server.Options{Listener: erpAt.listener, Handler: erp.New(erp.Options{
-		ChatURL: chatAt.url, People: people(mm.Password()), Assets: web.ERP(),
+		ChatURL: chatAt.url, Issuer: erpAt.url, Secret: secret, People: people(), Assets: web.ERP(),
 	})})
 	return &demo{
 		matterpass: matterpass, erp: erpServer, simulator: mmServer, mattermost: mm,
@@ -97,11 +99,13 @@ func overrides(environ []string) []string {
 	return kept
 }
 
-// people are the ERP's users; the first one is signed in there at the start.
-func people(password string) []erp.Person {
+// people are the ERP's users; the first one is signed in there at the start. Nora
+// is new: chat makes her account when she opens it.
+func people() []erp.Person {
 	return []erp.Person{
-		{Name: "Demo", Email: simulator.DemoEmail, Password: password},
-		{Name: "Dana", Email: simulator.DanaEmail, Password: password},
+		{Name: "Demo", Email: simulator.DemoEmail},
+		{Name: "Dana", Email: simulator.DanaEmail},
+		{Name: "Nora", Email: "nora@erp.test"},
 	}
 }
 

@@ -13,8 +13,9 @@ import (
 
 // simulatorCmd runs the stand-in Mattermost alone.
 type simulatorCmd struct {
-	Addr string `help:"Listen address." default:"localhost:8065"`
-	JSON bool   `help:"Print one line of JSON when ready."`
+	Addr         string `help:"Listen address." default:"localhost:8065"`
+	PluginSecret string `help:"Install the companion plugin with this secret (PLUGIN_SECRET)."`
+	JSON         bool   `help:"Print one line of JSON when ready."`
 }
 
 func (cmd simulatorCmd) Run(ctx context.Context, c console) error {
@@ -22,7 +23,7 @@ func (cmd simulatorCmd) Run(ctx context.Context, c console) error {
 	if err != nil {
 		return err
 	}
-	s, mm, err := newSimulator(ctx, at, "")
+	s, mm, err := newSimulator(ctx, at, cmd.PluginSecret)
 	if err != nil {
 		return err
 	}
@@ -36,10 +37,10 @@ func (cmd simulatorCmd) Run(ctx context.Context, c console) error {
 	return s.Run(stop, now)
 }
 
-// newSimulator serves a seeded simulator. frame are the origins that may frame
-// its pages directly.
-func newSimulator(ctx context.Context, at place, frame string) (*server.Server, *simulator.Server, error) {
-	mm := simulator.New(simulator.Options{SiteURL: at.url, FrameAncestors: frame, Demo: true, StealFocus: true})
+// newSimulator serves a seeded simulator, with the companion plugin where there is
+// a secret for it.
+func newSimulator(ctx context.Context, at place, plugin string) (*server.Server, *simulator.Server, error) {
+	mm := simulator.New(simulator.Options{SiteURL: at.url, Demo: true, StealFocus: true, Plugin: plugin})
 	s, err := server.Listen(ctx, server.Options{
 		Listener: at.listener, Handler: mm, Drain: func(context.Context) { mm.Close() },
 	})

@@ -1,8 +1,7 @@
 // Package erp is the stand-in ERP of `matterpass demo`: one page with an order
 // list and the chat beside it, on an origin of its own, and a switch between a
-// few known people instead of a login. It hands a person's chat password to
-// the page: that is for the demo only, where the passwords are public anyway;
-// a real ERP lets its back end vouch for its users.
+// few known people instead of a login. Its back end vouches for its users: the
+// page gets a signed assertion about whoever is signed in, and no password.
 //
 // It imports nothing of ours: the page and the people are handed in.
 package erp
@@ -25,29 +24,33 @@ const maxBody = 1 << 10
 
 // Person is somebody who may use the ERP, with an account in Mattermost.
 type Person struct {
-	Name     string
-	Email    string
-	Password string // in Mattermost
+	Name  string
+	Email string
 }
 
 // Options for New. The zero value serves nothing but errors.
 type Options struct {
 	ChatURL string   // how browsers reach Matterpass, e.g. "http://localhost:8080"
+	Issuer  string   // what assertions say in iss
+	Secret  string   // with which they are signed; Matterpass's JWT_SECRET
 	People  []Person // the first one is signed in at the start
 	Assets  fs.FS    // index.html, erp.css, erp.js
 }
 
 type server struct {
-	chat   string
-	people []Person
+	chat           string
+	issuer, secret string
+	people         []Person
 }
 
-// New is the whole ERP: its page at /, and GET and POST /erp/me.
+// New is the whole ERP: its page at /, GET and POST /erp/me, and POST
+// /erp/assertion.
 func New(o Options) http.Handler {
-	s := &server{chat: strings.TrimSuffix(o.ChatURL, "/"), people: o.People}
+	s := &server{strings.TrimSuffix(o.ChatURL, "/"), o.Issuer, o.Secret, o.People}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /erp/me", s.me)
 	mux.HandleFunc("POST /erp/me", s.switchTo)
+	mux.HandleFunc("POST /erp/assertion", s.assertion)
 	if o.Assets != nil {
 		mux.Handle("GET /", http.FileServerFS(o.Assets))
 	}
@@ -78,32 +81,25 @@ func contentSecurityPolicy(chatURL string) string {
 		"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 }
 
-// account and colleague are what the page gets to know: only the person in
-// question comes with a password.
-type account struct {
-	Name     string `json:"name"`
-	Email    string `json:"email"`
-	Password string `json:"password"`
-}
-
-type colleague struct {
+// person is what the page gets to know of somebody.
+type person struct {
 	Name  string `json:"name"`
 	Email string `json:"email"`
 }
 
 type me struct {
-	Chat   string      `json:"chat"`
-	User   account     `json:"user"`
-	People []colleague `json:"people"`
+	Chat   string   `json:"chat"`
+	User   person   `json:"user"`
+	People []person `json:"people"`
 }
 
 func (s *server) me(w http.ResponseWriter, r *http.Request) {
-	person, ok := s.current(r)
+	who, ok := s.current(r)
 	if !ok {
 		http.Error(w, "nobody works here", http.StatusNotFound)
 		return
 	}
-	s.reply(w, person)
+	s.reply(w, who)
 }
 
 func (s *server) switchTo(w http.ResponseWriter, r *http.Request) {
@@ -118,16 +114,16 @@ func (s *server) switchTo(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `send {"email":"…"}`, http.StatusBadRequest)
 		return
 	}
-	person, ok := s.find(in.Email)
+	who, ok := s.find(in.Email)
 	if !ok {
 		http.Error(w, "no such person", http.StatusBadRequest)
 		return
 	}
 	http.SetCookie(w, &http.Cookie{
-		Name: cookieName, Value: person.Email, Path: "/",
+		Name: cookieName, Value: who.Email, Path: "/",
 		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
 	})
-	s.reply(w, person)
+	s.reply(w, who)
 }
 
 // current is the person this browser chose, or the first one.
@@ -153,10 +149,14 @@ func (s *server) find(email string) (Person, bool) {
 }
 
 func (s *server) reply(w http.ResponseWriter, p Person) {
-	out := me{Chat: s.chat, User: account(p)}
+	out := me{Chat: s.chat, User: person(p)}
 	for _, other := range s.people {
-		out.People = append(out.People, colleague{other.Name, other.Email})
+		out.People = append(out.People, person(other))
 	}
+	write(w, out)
+}
+
+func write(w http.ResponseWriter, answer any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(out) // the page is gone: nobody to tell
+	_ = json.NewEncoder(w).Encode(answer) // the page is gone: nobody to tell
 }

@@ -10,16 +10,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"matterpass/internal/assertion"
 	"matterpass/internal/erp"
+	"matterpass/internal/login"
 )
+
+const secret = "q7Zr0vX2mKc9TfLw4yBnE8sHdJ5uGpA1"
 
 func newERP() http.Handler {
 	return erp.New(erp.Options{
 		ChatURL: "http://chat.test:8080/",
 		People: []erp.Person{
-			{Name: "Demo User", Email: "demo@erp.test", Password: "demo's"},
-			{Name: "Dana", Email: "dana@erp.test", Password: "dana's"},
+			{Name: "Demo User", Email: "demo@erp.test"},
+			{Name: "Dana", Email: "dana@erp.test"},
 		},
+		Issuer: "http://erp.test", Secret: secret,
 		Assets: fstest.MapFS{"index.html": {Data: []byte("orders")}},
 	})
 }
@@ -51,7 +56,7 @@ func TestTheFirstPersonIsSignedInAtTheStart(t *testing.T) {
 	w := ask(newERP(), "GET", "/erp/me", "")
 	want := map[string]any{
 		"chat": "http://chat.test:8080",
-		"user": map[string]any{"name": "Demo User", "email": "demo@erp.test", "password": "demo's"},
+		"user": map[string]any{"name": "Demo User", "email": "demo@erp.test"},
 		"people": []any{
 			map[string]any{"name": "Demo User", "email": "demo@erp.test"},
 			map[string]any{"name": "Dana", "email": "dana@erp.test"},
@@ -61,7 +66,7 @@ func TestTheFirstPersonIsSignedInAtTheStart(t *testing.T) {
 		t.Error(diff)
 	}
 	if got := w.Header().Get("Cache-Control"); got != "no-store" {
-		t.Errorf("an answer with a password is cacheable: %q", got)
+		t.Errorf("an answer about a person is cacheable: %q", got)
 	}
 }
 
@@ -142,5 +147,27 @@ func TestTheZeroOptionsServeErrors(t *testing.T) {
 	}
 	if policy := ask(h, "GET", "/", "").Header().Get("Content-Security-Policy"); !strings.Contains(policy, "frame-src 'none'") {
 		t.Errorf("frames without a chat: %s", policy)
+	}
+}
+
+func TestTheBackEndVouchesForWhoeverIsSignedIn(t *testing.T) {
+	verifier, err := assertion.New(assertion.Options{Secrets: [][]byte{[]byte(secret)}, Issuer: "http://erp.test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := func() string {
+		w := ask(newERP(), "POST", "/erp/assertion", "", "Cookie", "erp_user=dana@erp.test")
+		return decoded(t, w)["token"].(string)
+	}
+	first, err := verifier.Verify(t.Context(), token(), login.ForSignIn)
+	if err != nil || first.Email != "dana@erp.test" || first.Name != "Dana" || !first.EmailVerified {
+		t.Errorf("%+v, %v", first, err)
+	}
+	second, err := verifier.Verify(t.Context(), token(), login.ForSignIn)
+	if err != nil || second.ID == first.ID {
+		t.Errorf("the next one has the id of the first: %v", err)
+	}
+	if w := ask(erp.New(erp.Options{}), "POST", "/erp/assertion", ""); w.Code != http.StatusNotFound {
+		t.Errorf("nobody's assertion: %d", w.Code)
 	}
 }
