@@ -59,7 +59,7 @@ type handler interface {
 }
 
 // mint asks for a session, and checks that the answer is the plugin's.
-func mint(t *testing.T, h handler) (int, companion.Minted) {
+func mint(t testing.TB, h handler) (int, companion.Minted) {
 	t.Helper()
 	keys, err := companion.NewKeys(secret)
 	if err != nil {
@@ -133,6 +133,15 @@ func TestManifestIsWhatMatterpassExpects(t *testing.T) {
 // TestMattermostsOwnHostRunsIt lets the code with which Mattermost runs plugins
 // start the compiled program, and talks to it through both of its connections.
 func TestMattermostsOwnHostRunsIt(t *testing.T) {
+	code, minted := mint(t, host(t))
+	if code != http.StatusOK || minted.Username != "demo" || !model.IsValidId(minted.Token) || !model.IsValidId(minted.CSRF) {
+		t.Errorf("HTTP %d, %+v", code, minted)
+	}
+}
+
+// host compiles the plugin and runs it as Mattermost does.
+func host(t testing.TB) handler {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("compiles the plugin")
 	}
@@ -142,13 +151,15 @@ func TestMattermostsOwnHostRunsIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = logger.Shutdown() }()
 	api := server(`{"secrets":"` + secret + `"}`)
 	env, err := plugin.NewEnvironment(func(*model.Manifest) plugin.API { return api }, nil, plugins, t.TempDir(), logger, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer env.Shutdown()
+	t.Cleanup(func() {
+		env.Shutdown()
+		_ = logger.Shutdown()
+	})
 	if _, running, err := env.Activate(companion.PluginID); err != nil || !running {
 		t.Fatal(running, err)
 	}
@@ -156,14 +167,11 @@ func TestMattermostsOwnHostRunsIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	code, minted := mint(t, h)
-	if code != http.StatusOK || minted.Username != "demo" || !model.IsValidId(minted.Token) || !model.IsValidId(minted.CSRF) {
-		t.Errorf("HTTP %d, %+v", code, minted)
-	}
+	return h
 }
 
 // install lays the plugin out as its bundle does, for this machine.
-func install(t *testing.T, folder string) {
+func install(t testing.TB, folder string) {
 	t.Helper()
 	executable := filepath.Join(folder, "server", "dist", "plugin-"+runtime.GOOS+"-"+runtime.GOARCH)
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", executable, ".")
@@ -173,5 +181,17 @@ func install(t *testing.T, folder string) {
 	}
 	if err := os.WriteFile(filepath.Join(folder, "plugin.json"), manifestJSON, 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// BenchmarkMintUnderMattermostsHost is the plugin's own time: its work and every
+// call of Mattermost's API over the connection between the two processes, without
+// what Mattermost's database takes.
+func BenchmarkMintUnderMattermostsHost(b *testing.B) {
+	h := host(b)
+	for b.Loop() {
+		if code, _ := mint(b, h); code != http.StatusOK {
+			b.Fatalf("HTTP %d", code)
+		}
 	}
 }

@@ -20,11 +20,15 @@ const (
 	nonceLeast  = 22 // characters: 128 bits
 )
 
-// ErrMAC: not sent by anybody who has the secret, or not this.
-var ErrMAC = errors.New("the message is not authentic")
-
-// ErrField: a field that cannot be sent.
-var ErrField = errors.New("not a field of letters, digits, - and _")
+// What can be wrong with a message, or with what it is made of.
+var (
+	// ErrMAC: not sent by anybody who has the secret, or not this.
+	ErrMAC = errors.New("the message is not authentic")
+	// ErrField: a field that cannot be sent.
+	ErrField = errors.New("not a field of letters, digits, - and _")
+	// ErrSecret: a secret is too short, or the one needed is not there.
+	ErrSecret = errors.New("want a secret of at least 32 bytes")
+)
 
 // Envelope is what a question says beside its body. The header carries it, the
 // MAC covers it.

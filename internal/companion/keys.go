@@ -17,9 +17,6 @@ const (
 	kidBytes    = 4
 )
 
-// ErrSecret: a secret is too short, or the one needed is not there.
-var ErrSecret = errors.New("want a secret of at least 32 bytes")
-
 // Keys are what both sides derive from the secrets they share. The first one
 // signs questions, each is accepted; answers are signed with the question's. The
 // zero value has none. Keys never print.

@@ -106,7 +106,7 @@ func TestStrangersLearnNothing(t *testing.T) {
 		change(request)
 		return request
 	}
-	large := r.ask(func(a *ask) { a.body = []byte(`{"purpose":"` + strings.Repeat("x", companion.BodyMost) + `"}`) })
+	large := r.ask(func(a *ask) { a.body = []byte(strings.Repeat(" ", companion.BodyMost+1)) })
 	largeRequest, _ := r.request(t, large)
 	mine := r.keys
 	r.keys = foreign

@@ -73,8 +73,8 @@ func newRig(t *testing.T) *rig {
 
 // answer gives the test API its answers.
 func (r *rig) answer() {
-	any_ := mock.Anything
-	r.api.On("LoadPluginConfiguration", any_).Return(func(dest any) error {
+	whatever := mock.Anything
+	r.api.On("LoadPluginConfiguration", whatever).Return(func(dest any) error {
 		text, err := json.Marshal(r.settings)
 		if err != nil {
 			return err
@@ -83,14 +83,14 @@ func (r *rig) answer() {
 	})
 	r.api.On("GetConfig").Return(func() *model.Config { return &r.config })
 	r.api.On("GetDiagnosticId").Return(func() string { return r.server })
-	r.api.On("GetUser", any_).Return(r.getUser)
-	r.api.On("CreateSession", any_).Return(r.createSession)
-	r.api.On("RevokeSession", any_).Return(r.revokeSession)
-	r.api.On("KVGet", any_).Return(r.kvGet)
-	r.api.On("KVSetWithOptions", any_, any_, any_).Return(r.kvSet)
+	r.api.On("GetUser", whatever).Return(r.getUser)
+	r.api.On("CreateSession", whatever).Return(r.createSession)
+	r.api.On("RevokeSession", whatever).Return(r.revokeSession)
+	r.api.On("KVGet", whatever).Return(r.kvGet)
+	r.api.On("KVSetWithOptions", whatever, whatever, whatever).Return(r.kvSet)
 	for _, level := range []string{"LogInfo", "LogWarn", "LogError"} {
 		for pairs := range 8 {
-			args := slices.Repeat([]any{any_}, 1+2*pairs)
+			args := slices.Repeat([]any{whatever}, 1+2*pairs)
 			r.api.On(level, args...).Run(func(args mock.Arguments) { r.log(level, args) })
 		}
 	}
