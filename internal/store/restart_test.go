@@ -134,3 +134,32 @@ func TestPurgeGoesOnUntilNothingIsLeft(t *testing.T) {
 		t.Errorf("%d rows are left, %v", n, err)
 	}
 }
+
+func TestAFloodOfNamesGivesUpTheLowestCountsFirst(t *testing.T) {
+	everywhere(t, func(t *testing.T, f *fixture) {
+		ctx := context.Background()
+		fail := func(account string, times int) {
+			for range times {
+				f.try(account, 10)
+				f.ends(account, login.Counted)
+			}
+			f.clock.advance(time.Second)
+		}
+		fail("old", 1)
+		fail("dana", 4)
+		fail("young", 1)
+		f.try("in flight", 1)
+		wantErr(t, f.trimFailures(ctx, 4), nil)
+		if f.count("old") != 1 {
+			t.Error("a count was given up although there is room")
+		}
+		wantErr(t, f.trimFailures(ctx, 3), nil)
+		if f.count("old") != 0 || f.count("young") != 1 {
+			t.Error("not the oldest of the lowest was given up")
+		}
+		wantErr(t, f.trimFailures(ctx, 2), nil)
+		if f.count("young") != 0 || f.count("dana") != 4 || f.count("in flight") != 1 {
+			t.Error("not the lowest was given up")
+		}
+	})
+}
