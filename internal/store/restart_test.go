@@ -64,7 +64,7 @@ func spendUntilKilled(t *testing.T, address string, after time.Duration) (acknow
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait()
+	defer func() { _ = cmd.Wait() }()
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadString('\n')
@@ -75,7 +75,7 @@ func spendUntilKilled(t *testing.T, address string, after time.Duration) (acknow
 			t.Fatal(line)
 		}
 		if acknowledged = append(acknowledged, strings.TrimSpace(line)); len(acknowledged) == 1 {
-			time.AfterFunc(after, func() { cmd.Process.Kill() })
+			time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
 		}
 	}
 }
@@ -89,7 +89,8 @@ func TestPurgeRemovesWhatIsOverAndNothingElse(t *testing.T) {
 		}
 		wantErr(t, f.use("jti", ""), nil)
 		wantErr(t, f.Tickets().Put(ctx, [32]byte{1}, someTicket(f.clock)), nil)
-		f.TakeTurn(ctx, "dana", "unlock", time.Hour)
+		_, err := f.TakeTurn(ctx, "dana", "unlock", time.Hour)
+		wantErr(t, err, nil)
 		f.try("erin", 5)
 		f.ends("erin", login.Counted)
 		f.try("frank", 5)

@@ -35,7 +35,7 @@ func TestWhatThisUserMayNotTouchIsNamed(t *testing.T) {
 			parent, err := os.MkdirTemp("/tmp", "matterpass-*") // t.TempDir's parents may be closed to others
 			wantErr(t, err, nil)
 			t.Cleanup(func() {
-				os.Chmod(parent, 0o700)
+				_ = os.Chmod(parent, 0o700)
 				os.RemoveAll(parent)
 			})
 			path := filepath.Join(parent, "matterpass.db")
