@@ -63,13 +63,13 @@ func (s *server) start() {
 
 func (s *server) kill() {
 	if s.process != nil {
-		s.process.Process.Kill()
-		s.process.Wait()
+		_ = s.process.Process.Kill()
+		_ = s.process.Wait()
 		s.process = nil
 	}
 }
 
-func (s *server) signal(sig syscall.Signal) { s.process.Process.Signal(sig) }
+func (s *server) signal(sig syscall.Signal) { _ = s.process.Process.Signal(sig) }
 
 // do speaks with the server as its operator does.
 func (s *server) do(name string, args ...any) any {

@@ -39,7 +39,7 @@ func refusing(t *testing.T, line string) string {
 				defer conn.Close()
 				for in := bufio.NewScanner(conn); in.Scan(); {
 					if strings.HasPrefix(in.Text(), "*") {
-						conn.Write([]byte(line + "\r\n"))
+						_, _ = conn.Write([]byte(line + "\r\n"))
 					}
 				}
 			}()

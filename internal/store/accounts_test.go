@@ -56,7 +56,7 @@ func TestWhoMayBeLinked(t *testing.T) {
 		ctx := context.Background()
 		for name, c := range cases {
 			t.Run(name, func(t *testing.T) {
-				f.exec(ctx, "test", `DELETE FROM links`)
+				f.clear(t, "links")
 				wantErr(t, f.AddLink(ctx, f.link("42", "dana", login.LinkedBySignIn)), nil)
 				wantErr(t, f.AddLink(ctx, f.link("44", "frank", login.LinkedByAdmin)), nil)
 				wantErr(t, f.AddLink(ctx, f.link(c.subject, c.user, c.by)), c.want)

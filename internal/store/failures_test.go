@@ -75,7 +75,7 @@ func TestATryEndsCountedOrNotOrAsASuccess(t *testing.T) {
 	everywhere(t, func(t *testing.T, f *fixture) {
 		for name, c := range cases {
 			t.Run(name, func(t *testing.T) {
-				f.exec(context.Background(), "test", `DELETE FROM failures`)
+				f.clear(t, "failures")
 				for range 3 {
 					f.try("dana", 6)
 					f.ends("dana", login.Counted)
@@ -129,7 +129,7 @@ func TestFailuresOutliveARotationOfKeys(t *testing.T) {
 func TestNoScheduleExceedsTheCeiling(t *testing.T) {
 	f := newFixture(t, inMemory)
 	rapid.Check(t, func(r *rapid.T) {
-		f.exec(context.Background(), "test", `DELETE FROM failures`)
+		f.clear(t, "failures")
 		ceiling := rapid.IntRange(1, 6).Draw(r, "ceiling")
 		failed, inFlight := 0, 0
 		for range rapid.IntRange(1, 60).Draw(r, "steps") {

@@ -89,7 +89,7 @@ func (f *fixture) open() {
 	f.Store = s
 }
 
-// rotate opens the same database with other keys, beside the first opening.
+// with opens the same database with other keys, beside the first opening.
 func (f *fixture) with(ids ...string) *fixture {
 	f.t.Helper()
 	if f.o.Address == inMemory {
@@ -124,6 +124,13 @@ func race(t *testing.T, try func(i int) error, otherwise error) int {
 	close(start)
 	wg.Wait()
 	return int(won.Load())
+}
+
+// clear empties a table between two cases.
+func (f *fixture) clear(t *testing.T, table string) {
+	t.Helper()
+	_, err := f.exec(context.Background(), "test", `DELETE FROM `+table)
+	wantErr(t, err, nil)
 }
 
 func wantErr(t *testing.T, got, want error) {

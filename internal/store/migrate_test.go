@@ -18,7 +18,7 @@ func lasting(t *testing.T, promise func(t *testing.T, f *fixture)) {
 	}
 }
 
-// with a second step.
+// twoSteps are the first step and another.
 func twoSteps(t *testing.T, second string) fs.FS {
 	t.Helper()
 	first, err := fs.ReadFile(embedded, "migrations/00001_first.sql")
@@ -146,7 +146,7 @@ func TestAMigrationThatWasKilledIsResumed(t *testing.T) {
 		cmd.Env = append(os.Environ(), "STORE_TEST_CHILD=migrate", "STORE_TEST_ADDRESS="+f.o.Address, "STORE_TEST_STEP="+slow[kind])
 		wantErr(t, cmd.Start(), nil)
 		time.Sleep(700 * time.Millisecond)
-		cmd.Process.Kill()
+		_ = cmd.Process.Kill()
 		if err := cmd.Wait(); err == nil {
 			t.Fatal("the step was over before it was cut")
 		}

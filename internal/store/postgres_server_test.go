@@ -163,8 +163,8 @@ func (s *server) start() error {
 // kill stops the server as a power cut does, with what it started.
 func (s *server) kill() {
 	if s.process != nil && s.process.Process != nil {
-		s.process.Process.Signal(syscall.SIGQUIT) // immediate shutdown: no checkpoint, sessions cut
-		s.process.Wait()
+		_ = s.process.Process.Signal(syscall.SIGQUIT) // immediate shutdown: no checkpoint, sessions cut
+		_ = s.process.Wait()
 		s.process = nil
 	}
 }

@@ -54,7 +54,7 @@ func TestAServerMayStartLater(t *testing.T) {
 func TestAServerThatDiesClosesAndComesBackWithoutARestart(t *testing.T) {
 	srv := ownServer(t, 0)
 	f := newFixture(t, srv.address("postgres"))
-	f.use("before", "")
+	wantErr(t, f.use("before", ""), nil)
 	srv.kill()
 	wantErr(t, f.use("meanwhile", ""), login.ErrStoreUnavailable) // cut while it was in use: nobody knows
 	says(t, f.use("meanwhile", ""), "the server cannot be reached")

@@ -11,6 +11,9 @@ const (
 	retention = 30 * 24 * time.Hour
 	// turnsKept is longer than any turn takes.
 	turnsKept = 7 * 24 * time.Hour
+	// failuresKept bounds what guesses at names that nobody has can fill, to about
+	// 100 MB. Time lowers no count: Mattermost's own is not lowered by it either.
+	failuresKept = 1_000_000
 	// purgeRows bounds one statement, so that nobody waits for a purge.
 	purgeRows = 1000
 )
@@ -33,6 +36,22 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 	} {
 		statement := `DELETE FROM ` + p.table + ` WHERE (` + p.key + `) IN (SELECT ` + p.key + ` FROM ` + p.table + ` WHERE ` + p.where + ` LIMIT $2)`
 		if err := s.purge(ctx, statement, p.before); err != nil {
+			return err
+		}
+	}
+	return s.trimFailures(ctx, failuresKept)
+}
+
+// trimFailures gives up the lowest counts, the oldest of them first.
+func (s *Store) trimFailures(ctx context.Context, keep int) error {
+	var n int
+	if err := s.one(ctx, query{op: "purge", sql: `SELECT COUNT(*) FROM failures`}, &n); err != nil {
+		return err
+	}
+	for ; n > keep; n -= purgeRows {
+		const trim = `DELETE FROM failures WHERE account_mac IN (
+			SELECT account_mac FROM failures WHERE in_flight = 0 ORDER BY failed, since LIMIT $1)`
+		if _, err := s.exec(ctx, "purge", trim, min(n-keep, purgeRows)); err != nil {
 			return err
 		}
 	}

@@ -64,7 +64,7 @@ func spendUntilKilled(t *testing.T, address string, after time.Duration) (acknow
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cmd.Wait()
+	defer func() { _ = cmd.Wait() }()
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadString('\n')
@@ -75,7 +75,7 @@ func spendUntilKilled(t *testing.T, address string, after time.Duration) (acknow
 			t.Fatal(line)
 		}
 		if acknowledged = append(acknowledged, strings.TrimSpace(line)); len(acknowledged) == 1 {
-			time.AfterFunc(after, func() { cmd.Process.Kill() })
+			time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
 		}
 	}
 }
@@ -89,7 +89,8 @@ func TestPurgeRemovesWhatIsOverAndNothingElse(t *testing.T) {
 		}
 		wantErr(t, f.use("jti", ""), nil)
 		wantErr(t, f.Tickets().Put(ctx, [32]byte{1}, someTicket(f.clock)), nil)
-		f.TakeTurn(ctx, "dana", "unlock", time.Hour)
+		_, err := f.TakeTurn(ctx, "dana", "unlock", time.Hour)
+		wantErr(t, err, nil)
 		f.try("erin", 5)
 		f.ends("erin", login.Counted)
 		f.try("frank", 5)
@@ -133,4 +134,33 @@ func TestPurgeGoesOnUntilNothingIsLeft(t *testing.T) {
 	if err := f.one(ctx, query{sql: `SELECT COUNT(*) FROM spent`}, &n); err != nil || n != 0 {
 		t.Errorf("%d rows are left, %v", n, err)
 	}
+}
+
+func TestAFloodOfNamesGivesUpTheLowestCountsFirst(t *testing.T) {
+	everywhere(t, func(t *testing.T, f *fixture) {
+		ctx := context.Background()
+		fail := func(account string, times int) {
+			for range times {
+				f.try(account, 10)
+				f.ends(account, login.Counted)
+			}
+			f.clock.advance(time.Second)
+		}
+		fail("old", 1)
+		fail("dana", 4)
+		fail("young", 1)
+		f.try("in flight", 1)
+		wantErr(t, f.trimFailures(ctx, 4), nil)
+		if f.count("old") != 1 {
+			t.Error("a count was given up although there is room")
+		}
+		wantErr(t, f.trimFailures(ctx, 3), nil)
+		if f.count("old") != 0 || f.count("young") != 1 {
+			t.Error("not the oldest of the lowest was given up")
+		}
+		wantErr(t, f.trimFailures(ctx, 2), nil)
+		if f.count("young") != 0 || f.count("dana") != 4 || f.count("in flight") != 1 {
+			t.Error("not the lowest was given up")
+		}
+	})
 }

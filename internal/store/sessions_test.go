@@ -120,7 +120,7 @@ func TestWhatEndsASession(t *testing.T) {
 		for name, c := range cases {
 			t.Run(name, func(t *testing.T) {
 				ctx := context.Background()
-				f.exec(ctx, "test", `DELETE FROM sessions`)
+				f.clear(t, "sessions")
 				f.begin("dana one", f.record("dana", "42", "one", ""))
 				f.begin("dana two", f.record("dana", "42", "two", ""))
 				f.begin("erin", f.record("erin", "43", "", ""))
@@ -166,7 +166,7 @@ func TestSessionsEndByAgeAndIdleness(t *testing.T) {
 		for name, c := range cases {
 			t.Run(name, func(t *testing.T) {
 				ctx := context.Background()
-				f.exec(ctx, "test", `DELETE FROM sessions`)
+				f.clear(t, "sessions")
 				f.begin("unused", f.record("dana", "42", "", ""))
 				f.begin("used", f.record("erin", "43", "", ""))
 				f.clock.advance(2 * time.Hour)
