@@ -38,6 +38,7 @@ func TestEmbedded(t *testing.T) {
 	}
 	promises := map[string]func(seat){
 		"unread counts reach the host":                        countsUnread,
+		"what Mattermost would notify of is told to the host": passesNotificationsOn,
 		"a switch of users leaves no text of the former":      forgetsDrafts,
 		"an ended session is renewed where the person was":    renewsSession,
 		"what a person ends themselves is not begun again":    staysSignedOut,
@@ -148,6 +149,33 @@ func countsUnread(s seat) {
 	s.Screenshot("unread")
 	s.Do(`window.before = ` + theChat + `.unread.mentions; ` + theChat + `.open("orders")`)
 	s.Wait(theChat + ".unread.mentions < before")
+}
+
+// passesNotificationsOn: to the ERP's page, which shows them.
+func passesNotificationsOn(s seat) {
+	s.enter()
+	s.Do(`window.notices = []; ` + theChat + `.addEventListener("notification", ({ detail }) => notices.push([detail.sender, detail.channel, detail.text, detail.target, detail.mention, detail.direct].join("|")))`)
+	s.page().Text(`document.querySelector("#composer textarea").focus()`)
+	s.page().Wait("document.hasFocus()")
+	say := func(channel, words string) { s.Helper(); s.mattermost.Say(simulator.DanaEmail, channel, words) }
+	say("orders", "nobody is meant")
+	say("town-square", "@demo you are looking at this")
+	s.mattermost.Say(simulator.DemoEmail, "orders", "@demo to myself")
+	say("orders", "@demo \n please <b>look</b>")
+	s.write(simulator.DanaEmail, "between us")
+	s.Wait("notices.length === 2")
+	want := "dana|Orders|@demo please <b>look</b>|/erp/channels/orders|true|false,dana|dana|between us|/erp/messages/@dana|true|true"
+	if got := s.Text("notices"); got != want {
+		s.Errorf("the host was told %s, want %s", got, want)
+	}
+	s.Wait(`document.querySelector("#toast").innerText.includes("between us")`)
+	s.Screenshot("notification")
+	s.Click(`document.querySelector("#toast button")`)
+	s.page().Wait(`location.pathname === "/erp/messages/@dana"`)
+	s.Do("document.activeElement.blur(); focus()")
+	s.page().Wait("!document.hasFocus()")
+	s.write(simulator.DanaEmail, "on the screen, but the eyes are in the orders")
+	s.Wait("notices.length === 3")
 }
 
 // counted is what Mattermost itself says, direct messages left out.

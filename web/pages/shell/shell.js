@@ -2,11 +2,14 @@
 // web app in a child frame, counts what is unread, and talks to the host page.
 
 import { codeForm, deck, failure, language, make, progress, words } from "./cards.js";
+import { facts } from "./facts.js";
 import { calm, chat, pathOf } from "./frame.js";
+import { listen } from "./live.js";
+import { notifier } from "./notify.js";
 import { converse } from "./protocol.js";
 import { PATIENCE, PAUSE, TRIES, alone, backoff, caller, enter, problem, retriable, sleep } from "./session.js";
 import { foreign, lasting, ofTab, own, wipe } from "./storage.js";
-import { follow } from "./unread.js";
+import { counter } from "./unread.js";
 
 const RUNG = "matterpass.rung"; // of the ladder: none, "access" or "tab"
 const LEFT = "matterpass.left"; // who signed out of Mattermost by themselves, in this tab
@@ -236,9 +239,27 @@ async function open(session, signal) {
     },
     denied: () => (leave(), fail(problem(403, { code: "not_provisioned" }), 1)),
   });
-  if (sameOrigin) {
-    follow({ signal, onChange: (unread) => send("unread", { unread }), onExpired: heal });
-  }
+  if (sameOrigin) follow(signal);
+}
+
+// follow counts what is unread and passes on what there is to be told of.
+function follow(signal) {
+  const { know, heard } = facts(signal);
+  const count = counter({ signal, know, onChange: (unread) => send("unread", { unread }), onExpired: heal });
+  const notice = notifier({
+    know, team: config.team,
+    onScreen: () => document.hasFocus() && !document.hidden && frame?.path(),
+    onNotify: (detail) => signal.aborted || tell("notification", detail),
+  });
+  listen({
+    signal, silent: count.soon,
+    heard(event) {
+      heard(event);
+      count.heard(event);
+      notice.heard(event);
+    },
+  });
+  count.soon();
 }
 
 // heal signs in again after the session has ended under an open chat. What a
