@@ -216,17 +216,7 @@ func forgetsDrafts(s seat) {
 	if got := s.page().Text(drafts); got != "localforage|not for Dana" {
 		s.Fatalf("the draft is not there before the switch: %s", got)
 	}
-	s.Do(`const people = document.querySelector("#switch"); people.value = "dana@erp.test"; people.dispatchEvent(new Event("change"))`)
-	s.Wait(`document.querySelector("#user").innerText === "Dana"`)
-	for shown := ""; shown != "dana"; shown = s.page().Peek(`document.querySelector("#whoami")?.dataset.username`) {
-		if shown == "demo" {
-			s.Fatal("the former user's chat is shown to Dana")
-		}
-		if s.Err() != nil {
-			s.Fatal("Dana's chat does not come")
-		}
-	}
-	s.signedIn("dana")
+	s.switchTo("Dana", "dana")
 	if got := s.page().Text(drafts); got != "|null" {
 		s.Errorf("Dana's browser still holds %s", got)
 	}
@@ -238,6 +228,22 @@ func forgetsDrafts(s seat) {
 			s.Error("the mark that clears is still there")
 		}
 	}
+}
+
+// switchTo another person in the ERP; from then on nobody else's chat is shown.
+func (s seat) switchTo(name, username string) {
+	s.Helper()
+	s.Do(`{ const people = document.querySelector("#switch"); people.value = "` + username + `@erp.test"; people.dispatchEvent(new Event("change")) }`)
+	s.Wait(`document.querySelector("#user").innerText === "` + name + `"`)
+	for shown := ""; shown != username; shown = s.page().Peek(`document.querySelector("#whoami")?.dataset.username ?? ""`) {
+		if shown != "" {
+			s.Fatalf("%s's chat is shown to %s", shown, name)
+		}
+		if s.Err() != nil {
+			s.Fatalf("%s's chat does not come", name)
+		}
+	}
+	s.signedIn(username)
 }
 
 func renewsSession(s seat) {

@@ -152,7 +152,8 @@ export interface Session {
 export interface ChatError {
   /**
    * The server's code, or `unreachable` (no answer within 10 s, or this page's
-   * origin is not allowed: a browser cannot tell), `cookies_blocked`,
+   * origin is not allowed: a browser cannot tell), `cookies_blocked`, `not_live`
+   * (cookies were let in, but not to chat's live connection),
    * `credentials_missing` (none set, or the function failed), `session_expired`,
    * `not_provisioned` (no team).
    */

@@ -2,7 +2,7 @@
 // web app in a child frame, counts what is unread, and talks to the host page.
 
 import { codeForm, deck, failure, language, make, progress, words } from "./cards.js";
-import { facts } from "./facts.js";
+import { ME, facts } from "./facts.js";
 import { calm, chat, pathOf } from "./frame.js";
 import { listen } from "./live.js";
 import { notifier } from "./notify.js";
@@ -197,18 +197,36 @@ async function ladder(error) {
   const { signal } = turn;
   const it = error.sentence ? error : { ...error, ...(await probe(caller(signal))) };
   if (signal.aborted) return;
-  const link = home.href;
-  const giveUp = () => {
-    lasting.set(RUNG, "tab");
-    fail(it, 1, { link, button: make("button", { onclick: () => start(1) }, say.again(2, TRIES)) });
-  };
-  if (allowed || !hosted || !document.requestStorageAccess || lasting.get(RUNG) === "tab") return void giveUp();
+  if (allowed || !hosted || !document.requestStorageAccess || lasting.get(RUNG) === "tab") return giveUp(it);
   const onclick = () => document.requestStorageAccess().then(() => {
     allowed = true;
     lasting.set(RUNG, "access");
     start(1);
-  }, giveUp);
-  fail(it, 1, { link, button: make("button", { onclick }, say.allow) });
+  }, () => giveUp(it));
+  fail(it, 1, { link: home.href, button: make("button", { onclick }, say.allow) });
+}
+
+// giveUp offers the last rung, and remembers it.
+function giveUp(error) {
+  leave();
+  lasting.set(RUNG, "tab");
+  fail(error, 1, { link: home.href, button: make("button", { onclick: () => start(1) }, say.again(2, TRIES)) });
+}
+
+const DEAF = 2; // greetings that did not come
+
+// deafness counts them: with Storage Access Chromium sends cookies with
+// everything but a WebSocket (docs/webapp.md C13), and a chat in which nothing
+// arrives is none. know is asked whether the session itself is alive.
+function deafness(know) {
+  let missed = 0;
+  return {
+    heard: () => (missed = -Infinity),
+    async missed() {
+      if (!allowed || ++missed !== DEAF) return;
+      if (await know(ME).then(() => true, () => false)) giveUp(problem(401, { code: "not_live" }));
+    },
+  };
 }
 
 // ---- chat
@@ -223,7 +241,7 @@ async function open(session, signal) {
   const slow = setTimeout(() => show("opening", ...progress(say.states.slow), again), PATIENCE);
   signal.addEventListener("abort", () => clearTimeout(slow), { once: true });
   frame = chat({
-    path: target ?? (sameOrigin ? home.pathname : home.href), label: host.label,
+    path: target ?? (sameOrigin ? home.pathname : home.href), label: host.label, access: allowed && sameOrigin,
     loaded() {
       clearTimeout(slow);
       state("ready");
@@ -251,9 +269,15 @@ function follow(signal) {
     onScreen: () => document.hasFocus() && !document.hidden && frame?.path(),
     onNotify: (detail) => signal.aborted || tell("notification", detail),
   });
+  const ears = deafness(know);
   listen({
-    signal, silent: count.soon,
+    signal,
+    silent() {
+      count.soon();
+      ears.missed();
+    },
     heard(event) {
+      ears.heard();
       heard(event);
       count.heard(event);
       notice.heard(event);
