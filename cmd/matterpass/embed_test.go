@@ -254,7 +254,7 @@ func renewsSession(s seat) {
 	s.Wait(`told.at(-1) === "navigate/erp/channels/orders"`)
 	s.Do("told.length = 0")
 	s.mattermost.RevokeSessions(simulator.DemoEmail)
-	s.page().Text(`document.querySelector("[data-testid=channel-orders]").click()`) // Mattermost notices
+	s.page().Peek(`document.querySelector("[data-testid=channel-orders]").click()`) // Mattermost notices, or the shell has
 	s.Wait(`told.includes("ready")`)
 	s.signedIn("demo")
 	if got := s.Text("told.filter((name) => !name.startsWith('navigate'))"); got != "tokenneeded,signin,ready" {
@@ -270,12 +270,12 @@ func givesUpRenewing(s seat) {
 	for range 2 {
 		s.Do("told.length = 0")
 		s.mattermost.RevokeSessions(simulator.DemoEmail)
-		s.page().Text(`document.querySelector("[data-testid=channel-orders]").click()`)
+		s.page().Peek(`document.querySelector("[data-testid=channel-orders]").click()`)
 		s.Wait(`told.includes("ready")`)
 		s.signedIn("demo")
 	}
 	s.mattermost.RevokeSessions(simulator.DemoEmail)
-	s.page().Text(`document.querySelector("[data-testid=channel-warehouse]").click()`)
+	s.page().Peek(`document.querySelector("[data-testid=channel-warehouse]").click()`)
 	s.state("error")
 	s.Wait(`told.at(-1) === "expired"`)
 	if got := s.card(); !strings.Contains(got, "Your chat session has ended.") || !strings.Contains(got, "Sign in to chat") {

@@ -112,14 +112,15 @@ export function deck(place) {
 
 export const progress = (text) => [make("i", { ariaHidden: "true" }), make("span", { role: "status" }, text)];
 
-export function failure(say, problem, { last, button, link }) {
+// failure is the card of a problem; the first of its ways out is the advised one.
+export function failure(say, problem, last, ways) {
   const { text, advice } = message(problem, last, say);
+  for (const way of ways) way.className = way === ways[0] ? "action" : "quiet";
   const reference = [problem.sentence ?? problem.detail ?? problem.message, problem.request_id && `${say.reference} ${problem.request_id}`];
   return [
     make("b", {}, say.title),
     make("span", { role: "alert" }, text, " ", advice),
-    button,
-    link && make("a", { href: link, target: "_blank", className: button ? "" : "action" }, say.tab),
+    ...ways,
     make("small", {}, reference.filter(Boolean).join(" ")),
   ];
 }

@@ -70,15 +70,19 @@ function state(name, ...content) {
 // tell raises an event on the host's element.
 const tell = (name, detail) => send("event", { name, detail });
 
-function fail(problem, attempt, { link, button } = {}) {
+// fail shows a card with ways out, and answers the ordinary one: to try again.
+function fail(problem, attempt, ways) {
   const last = attempt >= TRIES;
-  button ??= make("button", { disabled: last, onclick: () => start(attempt + 1) }, say.again(Math.min(attempt + 1, TRIES), TRIES));
-  state("error", ...failure(say, problem, { last, button, link }));
+  const again = make("button", { disabled: last, onclick: () => start(attempt + 1) }, say.again(Math.min(attempt + 1, TRIES), TRIES));
+  state("error", ...failure(say, problem, last, ways ?? [again]));
+  send("unread", { unread: { messages: 0, mentions: 0 } }); // not known any more
   const { code, status, retryAfter, request_id: requestId } = problem;
   const text = document.querySelector("[role=alert]").textContent;
   tell("error", { code, message: text, status, retryAfter, requestId });
-  return button;
+  return again;
 }
+
+const tab = () => make("a", { href: home.href, target: "_blank" }, say.tab);
 
 function signedOut() {
   leave();
@@ -203,14 +207,14 @@ async function ladder(error) {
     lasting.set(RUNG, "access");
     start(1);
   }, () => giveUp(it));
-  fail(it, 1, { link: home.href, button: make("button", { onclick }, say.allow) });
+  fail(it, 1, [make("button", { onclick }, say.allow), tab()]);
 }
 
 // giveUp offers the last rung, and remembers it.
 function giveUp(error) {
   leave();
   lasting.set(RUNG, "tab");
-  fail(error, 1, { link: home.href, button: make("button", { onclick: () => start(1) }, say.again(2, TRIES)) });
+  fail(error, 1, [tab(), make("button", { onclick: () => start(1) }, say.again(2, TRIES))]);
 }
 
 const DEAF = 2; // greetings that did not come
@@ -304,8 +308,8 @@ async function heal() {
 }
 
 function expired() {
-  const button = make("button", { onclick: () => ((heals.length = 0), start(1)) }, say.signIn);
-  fail(problem(401, { code: "session_expired" }), 1, { button });
+  const back = make("button", { onclick: () => ((heals.length = 0), start(1)) }, say.signIn);
+  fail(problem(401, { code: "session_expired" }), 1, [back]);
   tell("expired");
 }
 
