@@ -409,9 +409,10 @@ func signsInAfterSignOut(t tab, chat *fakeChat) {
 func upgrades(t tab, chat *fakeChat) {
 	host(t, chat)
 	t.Do(`chat = document.createElement("mattermost-chat"); chat.setAttribute("email", "demo@erp.test");
-		chat.credentials = { email: "demo@erp.test", password: "early" }; document.body.append(chat); import("` + chat.url + `/widget/v1/matterpass.js")`)
+		chat.credentials = { email: "demo@erp.test", password: "early" }; chat.channel = "orders"; document.body.append(chat); import("` + chat.url + `/widget/v1/matterpass.js")`)
 	state(t, "ready")
 	want(t, "login", chat.seen("login")[0].body, `{"email":"demo@erp.test","password":"early"}`)
+	t.Frame(chat.url + "/erp/").Wait(`location.pathname === "/erp/channels/orders"`)
 	want(t, "shadowing property", t.Text(`Object.hasOwn(chat, "credentials")`), "false")
 }
 

@@ -46,6 +46,7 @@ func TestEmbedded(t *testing.T) {
 		"a deep link opens its channel, also before the load": opensChannels,
 		"hostile messages do nothing":                         ignoresStrangers,
 		"tours and the landing page are kept away":            keepsCalm,
+		"the chat has the rights that people may give it":     hasRights,
 	}
 	for where, at := range sites {
 		for name, promise := range promises {
@@ -176,6 +177,10 @@ func passesNotificationsOn(s seat) {
 	s.page().Wait("!document.hasFocus()")
 	s.write(simulator.DanaEmail, "on the screen, but the eyes are in the orders")
 	s.Wait("notices.length === 3")
+	s.Do(`window.shown = []; Object.defineProperty(document, "hidden", { value: true });
+		window.Notification = class { static permission = "granted"; constructor(title, { body, tag }) { shown.push(title + "|" + body + "|" + tag.length) } }`)
+	say("orders", "@demo are you there?")
+	s.Wait(`shown.join() === "dana in Orders|@demo are you there?|26"`) // in another tab of the browser: the system shows it
 }
 
 // counted is what Mattermost itself says, direct messages left out.
@@ -390,6 +395,19 @@ func keepsCalm(s seat) {
 		.then((all) => all.filter((p) => /onboarding|tutorial|next_steps/.test(p.category)).map((p) => p.value).sort().join())`)
 	if got != "999,false,false,true" {
 		s.Errorf("the preferences are %s", got)
+	}
+}
+
+// hasRights: from the host page through the shell to Mattermost's page.
+func hasRights(s seat) {
+	s.enter()
+	for _, right := range []string{"clipboard-read", "clipboard-write", "microphone", "camera", "display-capture", "fullscreen", "local-network-access"} {
+		if got := s.page().Text(`document.featurePolicy.allowsFeature("` + right + `")`); got != "true" {
+			s.Errorf("%s: %s", right, got)
+		}
+	}
+	if got := s.page().Text(`document.featurePolicy.allowsFeature("geolocation")`); got != "false" {
+		s.Error("the chat may ask where people are")
 	}
 }
 

@@ -3,6 +3,8 @@
 
 import { lasting } from "./storage.js";
 
+// RIGHTS are those that the element asks the host page for, passed on.
+const RIGHTS = "clipboard-read; clipboard-write; microphone; camera; display-capture; fullscreen; local-network-access";
 const LOOK = 250; // ms between two looks at where it is
 
 // pathOf is the path of a target: a channel's name, "@username" for a direct
@@ -32,7 +34,7 @@ export function judge(pathname, search = "") {
 // Storage Access, which the shell has been given.
 export function chat({ path, label, access, loaded, moved, left, denied }) {
   lasting.set("__landingPageSeen__", "true"); // "Where would you like to view this?" (docs/webapp.md E1)
-  const frame = Object.assign(document.createElement("iframe"), { title: label ?? "Chat", src: access ? "about:blank" : path });
+  const frame = Object.assign(document.createElement("iframe"), { title: label ?? "Chat", allow: RIGHTS, src: access ? "about:blank" : path });
   const lead = access ? (to) => walk(frame, to) : (to) => frame.contentWindow.location.assign(to);
   let ready = false;
   let last;
