@@ -172,8 +172,8 @@ func passesNotificationsOn(s seat) {
 	s.Wait(`document.querySelector("#toast").innerText.includes("between us")`)
 	s.Screenshot("notification")
 	s.Click(`document.querySelector("#toast button")`)
-	s.page().Wait(`location.pathname === "/erp/messages/@dana"`)
-	s.Do("document.activeElement.blur(); focus()")
+	s.page().Wait(`location.pathname === "/erp/messages/@dana" && document.activeElement.localName === "textarea"`) // it took the focus once more
+	s.Click(`document.querySelector("#filter")`)
 	s.page().Wait("!document.hasFocus()")
 	s.write(simulator.DanaEmail, "on the screen, but the eyes are in the orders")
 	s.Wait("notices.length === 3")
