@@ -35,6 +35,7 @@ type fakeChat struct {
 	script   map[string][]answer // by endpoint; the last one stays
 	cookies  string              // attributes of the session cookie
 	thieving bool                // the chat page takes the focus
+	held     <-chan struct{}     // the chat page waits for it
 }
 
 // answer is a scripted one; hold delays it until the channel is closed.
@@ -86,6 +87,13 @@ func (f *fakeChat) on(name string, answers ...answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.script[name] = answers
+}
+
+// hold lets the chat page wait.
+func (f *fakeChat) hold(until <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = until
 }
 
 // seen are the calls of some endpoints, or of all, without preflights.
@@ -217,8 +225,11 @@ func (f *fakeChat) page(w http.ResponseWriter, r *http.Request) {
 	}
 	f.mu.Lock()
 	f.calls = append(f.calls, call{time.Now(), "page:" + who, ""})
-	thieving := f.thieving
+	thieving, held := f.thieving, f.held
 	f.mu.Unlock()
+	if held != nil {
+		<-held
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = fmt.Fprintf(w, chatPage, who)
 	if thieving {

@@ -12,8 +12,9 @@ import (
 
 //go:embed widget/matterpass.js widget/matterpass.d.ts pages/erp
 //go:embed pages/doctor/index.html pages/doctor/doctor.css pages/doctor/doctor.js pages/doctor/verdict.js
-//go:embed pages/shell/index.html pages/shell/shell.css pages/shell/shell.js pages/shell/cards.js pages/shell/frame.js
-//go:embed pages/shell/protocol.js pages/shell/session.js pages/shell/storage.js pages/shell/unread.js
+//go:embed pages/shell/index.html pages/shell/shell.css pages/shell/shell.js pages/shell/cards.js pages/shell/facts.js
+//go:embed pages/shell/frame.js pages/shell/live.js pages/shell/notify.js pages/shell/protocol.js pages/shell/session.js
+//go:embed pages/shell/storage.js pages/shell/unread.js
 //go:embed pages/launch/index.html pages/launch/launch.js pages/launch/embedder.js
 var files embed.FS
 

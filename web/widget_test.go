@@ -5,12 +5,16 @@ import (
 	"compress/gzip"
 	"io/fs"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/google/go-cmp/cmp"
 
 	"matterpass/internal/browsertest"
 	"matterpass/web"
@@ -34,6 +38,40 @@ func TestWidgetIsAtMost4kBGzipped(t *testing.T) {
 		t.Errorf("matterpass.js is %d bytes gzipped, more than 4 kB", out.Len())
 	}
 	t.Logf("%d bytes gzipped", out.Len())
+}
+
+// TestWidgetIsAPackage asks npm what it would publish, and Node whether that can
+// be imported by its name.
+func TestWidgetIsAPackage(t *testing.T) {
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no npm found: in CI the package must be looked at")
+		}
+		t.Skip("no npm found: the package is NOT looked at")
+	}
+	dir := t.TempDir()
+	for _, args := range [][]string{{"pack", "--silent", "--pack-destination", dir, "./widget"}, {"install", "--silent", "--offline", "--prefix", dir, filepath.Join(dir, "matterpass-widget-1.0.0.tgz")}} {
+		if out, err := exec.CommandContext(t.Context(), npm, args...).CombinedOutput(); err != nil {
+			t.Fatalf("npm %s: %v\n%s", args[0], err, out)
+		}
+	}
+	var files []string
+	root := os.DirFS(filepath.Join(dir, "node_modules", "matterpass-widget"))
+	_ = fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, _ error) error {
+		if !entry.IsDir() {
+			files = append(files, name)
+		}
+		return nil
+	})
+	if diff := cmp.Diff([]string{"README.md", "examples/react.tsx", "matterpass.d.ts", "matterpass.js", "package.json"}, files); diff != "" {
+		t.Error(diff)
+	}
+	node := exec.CommandContext(t.Context(), "node", "--input-type=module", "--eval", `import { MattermostChat } from "matterpass-widget"; process.stdout.write(typeof MattermostChat)`)
+	node.Dir = dir
+	if out, err := node.CombinedOutput(); err != nil || string(out) != "function" {
+		t.Errorf("it cannot be imported: %v %s", err, out)
+	}
 }
 
 func TestWidgetNeedsNothingButItsOwnServer(t *testing.T) {
@@ -70,6 +108,7 @@ func TestWidget(t *testing.T) {
 		"credentials that fail are said so":                       saysNoCredentials,
 		"a lazy element signs in when it comes into view":         waitsForView,
 		"nothing is stored in the host page":                      storesNothing,
+		"an element that is taken out and put back is the same":   survivesNavigation,
 		"a session that starts before sign-out has ended is kept": signsInAfterSignOut,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -370,9 +409,10 @@ func signsInAfterSignOut(t tab, chat *fakeChat) {
 func upgrades(t tab, chat *fakeChat) {
 	host(t, chat)
 	t.Do(`chat = document.createElement("mattermost-chat"); chat.setAttribute("email", "demo@erp.test");
-		chat.credentials = { email: "demo@erp.test", password: "early" }; document.body.append(chat); import("` + chat.url + `/widget/v1/matterpass.js")`)
+		chat.credentials = { email: "demo@erp.test", password: "early" }; chat.channel = "orders"; document.body.append(chat); import("` + chat.url + `/widget/v1/matterpass.js")`)
 	state(t, "ready")
 	want(t, "login", chat.seen("login")[0].body, `{"email":"demo@erp.test","password":"early"}`)
+	t.Frame(chat.url + "/erp/").Wait(`location.pathname === "/erp/channels/orders"`)
 	want(t, "shadowing property", t.Text(`Object.hasOwn(chat, "credentials")`), "false")
 }
 

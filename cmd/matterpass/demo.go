@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -54,32 +56,46 @@ func (cmd demoCmd) start(ctx context.Context, c console) (*demo, error) {
 			return nil, fmt.Errorf("%w (the flags --addr, --erp-addr and --simulator-addr choose other addresses)", err)
 		}
 	}
-	mmAt, erpAt, chatAt := places[0], places[1], places[2]
+	return stage{simulator: places[0], erp: places[1], chat: places[2]}.open(ctx, c)
+}
+
+// stage is where a demo takes place, its listeners bound.
+type stage struct {
+	simulator, erp, chat place
+	environ              []string // beyond the demo's own; what is set here wins
+	// certificate lets the ERP speak HTTPS; Matterpass has its own setting.
+	certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+}
+
+func (at stage) open(ctx context.Context, c console) (*demo, error) {
 	secret := rand.Text() + rand.Text()
-	mmServer, mm, err := newSimulator(ctx, mmAt, secret)
+	mmServer, mm, err := newSimulator(ctx, at.simulator, secret)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.Load(config.Source{DotEnv: os.DevNull, Environ: append(overrides(os.Environ()),
-		"APP_ENV=development", "ADMIN_ADDR=", "HTTP_ADDR="+chatAt.listener.Addr().String(),
-		"PUBLIC_URL="+chatAt.url, "ALLOWED_ORIGINS="+erpAt.url, "MM_BASE_URL=http://"+mmAt.listener.Addr().String(),
-		"MM_ADMIN_TOKEN="+mm.AdminToken(), "MM_TEAM_SLUG="+simulator.DemoTeam, "MM_DEFAULT_CHANNELS=town-square",
-		"DATABASE_URL="+config.InMemory, "PLUGIN_SECRET="+secret, "JWT_SECRET="+secret, "JWT_ISSUER="+erpAt.url,
-	)})
+	cfg, err := config.Load(config.Source{DotEnv: os.DevNull, Environ: slices.Concat(overrides(os.Environ()), []string{
+		"APP_ENV=development", "ADMIN_ADDR=", "HTTP_ADDR=" + at.chat.listener.Addr().String(),
+		"PUBLIC_URL=" + at.chat.url, "ALLOWED_ORIGINS=" + at.erp.url, "MM_BASE_URL=http://" + at.simulator.listener.Addr().String(),
+		"MM_ADMIN_TOKEN=" + mm.AdminToken(), "MM_TEAM_SLUG=" + simulator.DemoTeam, "MM_DEFAULT_CHANNELS=town-square",
+		"DATABASE_URL=" + config.InMemory, "PLUGIN_SECRET=" + secret, "JWT_SECRET=" + secret, "JWT_ISSUER=" + at.erp.url,
+	}, at.environ)})
 	if err != nil {
 		return nil, err
 	}
-	matterpass, err := newServing(ctx, cfg, c.err, chatAt.listener)
+	matterpass, err := newServing(ctx, cfg, c.err, at.chat.listener)
 	if err != nil {
 		return nil, err
 	}
-	erpServer, err := server.Listen(ctx, server.Options{Listener: erpAt.listener, Handler: erp.New(erp.Options{
-		ChatURL: chatAt.url, Issuer: erpAt.url, Secret: secret, People: people(), Assets: web.ERP(),
-	})})
+	erpServer, err := server.Listen(ctx, server.Options{
+		Listener: at.erp.listener, Certificate: at.certificate,
+		Handler: erp.New(erp.Options{
+			ChatURL: at.chat.url, Issuer: at.erp.url, Secret: secret, People: people(), Assets: web.ERP(),
+		}),
+	})
 	return &demo{
 		matterpass: matterpass, erp: erpServer, simulator: mmServer, mattermost: mm,
 		details: placeDetails{
-			ERP: erpAt.url, Chat: chatAt.url, Mattermost: mmAt.url,
+			ERP: at.erp.url, Chat: at.chat.url, Mattermost: at.simulator.url,
 			Email: simulator.DemoEmail, Password: mm.Password(), AdminToken: mm.AdminToken(),
 		},
 	}, err

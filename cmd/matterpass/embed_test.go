@@ -38,6 +38,7 @@ func TestEmbedded(t *testing.T) {
 	}
 	promises := map[string]func(seat){
 		"unread counts reach the host":                        countsUnread,
+		"what Mattermost would notify of is told to the host": passesNotificationsOn,
 		"a switch of users leaves no text of the former":      forgetsDrafts,
 		"an ended session is renewed where the person was":    renewsSession,
 		"what a person ends themselves is not begun again":    staysSignedOut,
@@ -45,6 +46,7 @@ func TestEmbedded(t *testing.T) {
 		"a deep link opens its channel, also before the load": opensChannels,
 		"hostile messages do nothing":                         ignoresStrangers,
 		"tours and the landing page are kept away":            keepsCalm,
+		"the chat has the rights that people may give it":     hasRights,
 	}
 	for where, at := range sites {
 		for name, promise := range promises {
@@ -150,6 +152,37 @@ func countsUnread(s seat) {
 	s.Wait(theChat + ".unread.mentions < before")
 }
 
+// passesNotificationsOn: to the ERP's page, which shows them.
+func passesNotificationsOn(s seat) {
+	s.enter()
+	s.Do(`window.notices = []; ` + theChat + `.addEventListener("notification", ({ detail }) => notices.push([detail.sender, detail.channel, detail.text, detail.target, detail.mention, detail.direct].join("|")))`)
+	s.page().Text(`document.querySelector("#composer textarea").focus()`)
+	s.page().Wait("document.hasFocus()")
+	say := func(channel, words string) { s.Helper(); s.mattermost.Say(simulator.DanaEmail, channel, words) }
+	say("orders", "nobody is meant")
+	say("town-square", "@demo you are looking at this")
+	s.mattermost.Say(simulator.DemoEmail, "orders", "@demo to myself")
+	say("orders", "@demo \n please <b>look</b>")
+	s.write(simulator.DanaEmail, "between us")
+	s.Wait("notices.length === 2")
+	want := "dana|Orders|@demo please <b>look</b>|/erp/channels/orders|true|false,dana|dana|between us|/erp/messages/@dana|true|true"
+	if got := s.Text("notices"); got != want {
+		s.Errorf("the host was told %s, want %s", got, want)
+	}
+	s.Wait(`document.querySelector("#toast").innerText.includes("between us")`)
+	s.Screenshot("notification")
+	s.Click(`document.querySelector("#toast button")`)
+	s.page().Wait(`location.pathname === "/erp/messages/@dana" && document.activeElement.localName === "textarea"`) // it took the focus once more
+	s.Click(`document.querySelector("#filter")`)
+	s.page().Wait("!document.hasFocus()")
+	s.write(simulator.DanaEmail, "on the screen, but the eyes are in the orders")
+	s.Wait("notices.length === 3")
+	s.Do(`window.shown = []; Object.defineProperty(document, "hidden", { value: true });
+		window.Notification = class { static permission = "granted"; constructor(title, { body, tag }) { shown.push(title + "|" + body + "|" + tag.length) } }`)
+	say("orders", "@demo are you there?")
+	s.Wait(`shown.join() === "dana in Orders|@demo are you there?|26"`) // in another tab of the browser: the system shows it
+}
+
 // counted is what Mattermost itself says, direct messages left out.
 func (s seat) counted() string {
 	s.Helper()
@@ -188,17 +221,7 @@ func forgetsDrafts(s seat) {
 	if got := s.page().Text(drafts); got != "localforage|not for Dana" {
 		s.Fatalf("the draft is not there before the switch: %s", got)
 	}
-	s.Do(`const people = document.querySelector("#switch"); people.value = "dana@erp.test"; people.dispatchEvent(new Event("change"))`)
-	s.Wait(`document.querySelector("#user").innerText === "Dana"`)
-	for shown := ""; shown != "dana"; shown = s.page().Peek(`document.querySelector("#whoami")?.dataset.username`) {
-		if shown == "demo" {
-			s.Fatal("the former user's chat is shown to Dana")
-		}
-		if s.Err() != nil {
-			s.Fatal("Dana's chat does not come")
-		}
-	}
-	s.signedIn("dana")
+	s.switchTo("Dana", "dana")
 	if got := s.page().Text(drafts); got != "|null" {
 		s.Errorf("Dana's browser still holds %s", got)
 	}
@@ -212,6 +235,22 @@ func forgetsDrafts(s seat) {
 	}
 }
 
+// switchTo another person in the ERP; from then on nobody else's chat is shown.
+func (s seat) switchTo(name, username string) {
+	s.Helper()
+	s.Do(`{ const people = document.querySelector("#switch"); people.value = "` + username + `@erp.test"; people.dispatchEvent(new Event("change")) }`)
+	s.Wait(`document.querySelector("#user").innerText === "` + name + `"`)
+	for shown := ""; shown != username; shown = s.page().Peek(`document.querySelector("#whoami")?.dataset.username ?? ""`) {
+		if shown != "" {
+			s.Fatalf("%s's chat is shown to %s", shown, name)
+		}
+		if s.Err() != nil {
+			s.Fatalf("%s's chat does not come", name)
+		}
+	}
+	s.signedIn(username)
+}
+
 func renewsSession(s seat) {
 	s.enter()
 	s.Do(theChat + `.open("warehouse")`)
@@ -220,7 +259,7 @@ func renewsSession(s seat) {
 	s.Wait(`told.at(-1) === "navigate/erp/channels/orders"`)
 	s.Do("told.length = 0")
 	s.mattermost.RevokeSessions(simulator.DemoEmail)
-	s.page().Text(`document.querySelector("[data-testid=channel-orders]").click()`) // Mattermost notices
+	s.page().Peek(`document.querySelector("[data-testid=channel-orders]").click()`) // Mattermost notices, or the shell has
 	s.Wait(`told.includes("ready")`)
 	s.signedIn("demo")
 	if got := s.Text("told.filter((name) => !name.startsWith('navigate'))"); got != "tokenneeded,signin,ready" {
@@ -236,12 +275,12 @@ func givesUpRenewing(s seat) {
 	for range 2 {
 		s.Do("told.length = 0")
 		s.mattermost.RevokeSessions(simulator.DemoEmail)
-		s.page().Text(`document.querySelector("[data-testid=channel-orders]").click()`)
+		s.page().Peek(`document.querySelector("[data-testid=channel-orders]").click()`)
 		s.Wait(`told.includes("ready")`)
 		s.signedIn("demo")
 	}
 	s.mattermost.RevokeSessions(simulator.DemoEmail)
-	s.page().Text(`document.querySelector("[data-testid=channel-warehouse]").click()`)
+	s.page().Peek(`document.querySelector("[data-testid=channel-warehouse]").click()`)
 	s.state("error")
 	s.Wait(`told.at(-1) === "expired"`)
 	if got := s.card(); !strings.Contains(got, "Your chat session has ended.") || !strings.Contains(got, "Sign in to chat") {
@@ -356,6 +395,19 @@ func keepsCalm(s seat) {
 		.then((all) => all.filter((p) => /onboarding|tutorial|next_steps/.test(p.category)).map((p) => p.value).sort().join())`)
 	if got != "999,false,false,true" {
 		s.Errorf("the preferences are %s", got)
+	}
+}
+
+// hasRights: from the host page through the shell to Mattermost's page.
+func hasRights(s seat) {
+	s.enter()
+	for _, right := range []string{"clipboard-read", "clipboard-write", "microphone", "camera", "display-capture", "fullscreen", "local-network-access"} {
+		if got := s.page().Text(`document.featurePolicy.allowsFeature("` + right + `")`); got != "true" {
+			s.Errorf("%s: %s", right, got)
+		}
+	}
+	if got := s.page().Text(`document.featurePolicy.allowsFeature("geolocation")`); got != "false" {
+		s.Error("the chat may ask where people are")
 	}
 }
 

@@ -51,9 +51,14 @@ func startDemo(t *testing.T, flags ...string) *house {
 func watchedDemo(t, whole *testing.T, erp, chat, cookies string) *demo {
 	t.Helper()
 	t.Setenv("COOKIE_SECURE", cookies)
+	return watched(t, whole, demoCmd{Addr: chat, ErpAddr: erp, SimulatorAddr: "localhost:0"}.start)
+}
+
+func watched(t, whole *testing.T, start func(context.Context, console) (*demo, error)) *demo {
+	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	log := &lockedBuffer{}
-	d, err := demoCmd{Addr: chat, ErpAddr: erp, SimulatorAddr: "localhost:0"}.start(ctx, console{log, log})
+	d, err := start(ctx, console{log, log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ package browsertest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,24 @@ type Options struct {
 	// AllowThirdPartyCookies is Chromium's setting of that name. Debian's
 	// Chromium refuses them unless told, Chrome takes them (docs/webapp.md C8).
 	AllowThirdPartyCookies bool
+	// Incognito is Chrome's own default: third-party cookies are taken, but not
+	// in a private window, and each of our tabs is one.
+	Incognito bool
+	// Certificate is taken for what it says it is. With it every name below .test
+	// is this machine.
+	Certificate Certificate
+}
+
+// cookieControls is the value of Chromium's preference.
+func (o Options) cookieControls() int {
+	switch {
+	case o.AllowThirdPartyCookies:
+		return 0
+	case o.Incognito:
+		return 2
+	default:
+		return 1
+	}
 }
 
 // Browser is one running Chromium.
@@ -37,12 +56,9 @@ type Browser struct {
 func Start(t *testing.T, o Options) *Browser {
 	t.Helper()
 	path, profile := find(t), t.TempDir()
-	preferences := `{"profile":{"cookie_controls_mode":1}}`
-	if o.AllowThirdPartyCookies {
-		preferences = `{"profile":{"cookie_controls_mode":0}}`
-	}
-	write(t, filepath.Join(profile, "Default", "Preferences"), []byte(preferences))
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), flags(path, profile)...)
+	preferences := fmt.Appendf(nil, `{"profile":{"cookie_controls_mode":%d}}`, o.cookieControls())
+	write(t, filepath.Join(profile, "Default", "Preferences"), preferences)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(flags(path, profile), o.Certificate.flags()...)...)
 	t.Cleanup(stop)
 	ctx, closeBrowser := chromedp.NewContext(allocator)
 	t.Cleanup(closeBrowser)

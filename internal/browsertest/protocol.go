@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/target"
 	"github.com/coder/websocket"
@@ -53,7 +54,7 @@ func (s *session) Execute(ctx context.Context, method string, params, result any
 		var answer struct {
 			ID     int             `json:"id"`
 			Result json.RawMessage `json:"result"`
-			Error  *cdp.Error      `json:"error"`
+			Error  *cdproto.Error  `json:"error"`
 		}
 		switch err = wsjson.Read(ctx, s.conn, &answer); {
 		case err != nil || answer.ID != s.last: // not an answer but an event

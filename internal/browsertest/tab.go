@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
@@ -112,6 +113,16 @@ func (p Tab) Cookies() []*network.Cookie {
 		p.Fatal(err)
 	}
 	return all
+}
+
+// Permit answers what a page may ask the person for, such as "storage-access",
+// before it is asked.
+func (p Tab) Permit(name string, answer browser.PermissionSetting) {
+	p.Helper()
+	err := browser.SetPermission(&browser.PermissionDescriptor{Name: name}, answer).WithBrowserContextID(p.own).Do(p.browser())
+	if err != nil {
+		p.Fatal(err)
+	}
 }
 
 // Look sets the width of the screen and the preferred colours, "light" or "dark".

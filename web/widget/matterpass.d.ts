@@ -21,13 +21,16 @@
  * | `locale` | BCP 47; the language of the shell's cards: `en` (default) or `de` |
  * | `label` | the frame's title for assistive technology; default `Chat` |
  * | `lazy` | sign in only when the element comes into view |
+ * | `sandbox` | keeps the frame from leading your page elsewhere (below); before the start |
  * | `state` | read only, for CSS and tests: see {@link MattermostChatState} |
  *
  * Elements of one browser share one session: one signs in, the others wait.
  *
- * The frame carries no `sandbox`: Mattermost needs scripts, its own origin,
- * popups, forms, modals and downloads, and a sandbox with all of them keeps
- * nothing away from the host page that another origin does not keep anyway.
+ * The frame may use the clipboard, the microphone, the camera, the screen, full
+ * screen and hosts of the local network, each when the person allows it. With
+ * `sandbox` it keeps what Mattermost needs (scripts, its own origin, popups, forms,
+ * modals, downloads, Storage Access) and loses what another origin alone does not
+ * keep away: a click in it can no longer load another page in place of yours.
  *
  * The host's Content-Security-Policy needs Matterpass's origin in `script-src`,
  * `connect-src` and `frame-src`, and nothing for styles.
@@ -50,6 +53,7 @@ export class MattermostChat extends HTMLElement {
   locale: string;
   label: string;
   lazy: boolean;
+  sandbox: boolean;
 
   /** What is unread, as last told; zero before it is known. */
   readonly unread: Unread;
@@ -112,6 +116,28 @@ export interface Unread {
   mentions: number;
 }
 
+/**
+ * A post that Mattermost would show a notification for: by the person's own
+ * settings, in a channel that is not muted, not one's own, and not in the channel
+ * that the person is looking at. Its texts are plain, one line, at most 160
+ * characters; they are other people's words: set them as text, never as markup.
+ */
+export interface ChatNotification {
+  /** The post's; a `tag` for `new Notification()`, where several elements or tabs tell the same. */
+  id: string;
+  /** For {@link MattermostChat.open}. */
+  target: string;
+  /** The channel's name as people see it; in direct messages the sender's. */
+  channel: string;
+  /** Called as the person has chosen to see names. */
+  sender: string;
+  /** The post's beginning as it was written; empty where it is only files. */
+  text: string;
+  /** The post calls the person, by name or with everybody. */
+  mention: boolean;
+  direct: boolean;
+}
+
 /** What `GET /api/mattermost/session` answers. */
 export interface Session {
   user: { id: string; username: string; email: string };
@@ -126,7 +152,8 @@ export interface Session {
 export interface ChatError {
   /**
    * The server's code, or `unreachable` (no answer within 10 s, or this page's
-   * origin is not allowed: a browser cannot tell), `cookies_blocked`,
+   * origin is not allowed: a browser cannot tell), `cookies_blocked`, `not_live`
+   * (cookies were let in, but not to chat's live connection),
    * `credentials_missing` (none set, or the function failed), `session_expired`,
    * `not_provisioned` (no team).
    */
@@ -153,6 +180,8 @@ export interface MattermostChatEventMap extends Omit<HTMLElementEventMap, "error
   unread: CustomEvent<Unread>;
   /** Mattermost is at another path. */
   navigate: CustomEvent<{ path: string }>;
+  /** There is something to tell the person: the page decides whether and how. */
+  notification: CustomEvent<ChatNotification>;
   /** `credentials` are about to be asked for. */
   tokenneeded: CustomEvent<{ reason: "signed-out" | "expired" }>;
   /** The session ended and could not be renewed in silence. */
@@ -189,6 +218,7 @@ declare module "react" {
         theme?: "light" | "dark" | "auto";
         label?: string;
         lazy?: boolean;
+        sandbox?: boolean;
         credentials?: CredentialsSource;
       };
     }

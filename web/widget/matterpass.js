@@ -1,5 +1,4 @@
-// <mattermost-chat>: Mattermost in an iframe, signed in as the page's user. Manual:
-// matterpass.d.ts; what it and the shell in the frame say to each other: docs/embed.md.
+// <mattermost-chat>. Manual: matterpass.d.ts; its talk with the shell: docs/embed.md.
 
 const VERSION = 1;
 const TRIES = 3;
@@ -8,13 +7,10 @@ const PATIENCE = 10_000; // ms for a request, and to give back the focus
 export const backoff = (attempt, retryAfter = 0) =>
   attempt < TRIES ? Math.max([300, 800][attempt - 1], retryAfter * 1000) : 0;
 
-// verdict is undefined where chat can be loaded, else what keeps it from that.
 export const verdict = (status, answer) =>
   answer?.status === "ok" || answer?.status === "degraded"
     ? undefined
     : { code: status ? "upstream_unavailable" : "unreachable", status, detail: answer?.message ?? "", retryAfter: Number(answer?.retry_after) || 0 };
-
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 const make = (tag, properties, ...children) => {
   const element = Object.assign(document.createElement(tag), properties);
@@ -29,12 +25,12 @@ const STYLE = `
 :host([hidden]), [hidden] { display: none !important }
 iframe, section { position: absolute; inset: 0; width: 100%; height: 100%; border: 0 }
 section { z-index: 1; display: grid; place-content: center; justify-items: center; gap: 1rem; text-align: center; background: inherit }
-section * { max-width: 20rem; font: inherit; overflow-wrap: anywhere }
-b { font-weight: 700 }
+section :not(b) { max-width: 20rem; font: inherit; overflow-wrap: anywhere }
 `;
 
-const EVENTS = ["ready", "signin", "signout", "navigate", "expired", "error"];
-const ATTRIBUTES = ["server", "email", "channel", "theme", "locale", "label"];
+const EVENTS = ["ready", "signin", "signout", "navigate", "notification", "expired", "error"];
+const FLAGS = ["lazy", "sandbox"];
+const TEXTS = ["server", "email", "channel", "theme", "locale", "label"];
 
 let ending; // a sign-out under way: its answer would delete the next session's cookies
 
@@ -71,14 +67,6 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
     if (first && value && this.state === "error") this.reload();
   }
 
-  get lazy() {
-    return this.hasAttribute("lazy");
-  }
-
-  set lazy(value) {
-    this.toggleAttribute("lazy", Boolean(value));
-  }
-
   get state() {
     return this.getAttribute("state");
   }
@@ -108,7 +96,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   disconnectedCallback() {
     document.removeEventListener("focusout", this);
     removeEventListener("message", this);
-    if (this.#leaving) this.#logout(this.#leaving.options).then(this.#leaving.done);
+    if (this.#leaving) this.#logout(this.#leaving.wish).then(this.#leaving.done);
     this.#leave();
     this.removeAttribute("state");
   }
@@ -151,30 +139,28 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   }
 
   async signOut(options) {
-    const everywhere = options?.everywhere === true;
-    const alive = this.#heard;
-    if (!alive) this.#leave();
-    ending = alive ? this.#ask({ everywhere }) : this.#logout({ everywhere });
-    if (alive) return ending;
-    if (!(await ending)) this.#fail(verdict(0), 0);
-    else this.#fire("signout");
+    const wish = { everywhere: options?.everywhere === true };
+    if (this.#heard) return (ending = this.#ask(wish));
+    this.#leave();
+    if (await (ending = this.#logout(wish))) this.#fire("signout");
+    else this.#fail(verdict(0), 0);
     if (this.state !== "error" && !this.#turn) this.#show("signed-out", make("button", { onclick: () => this.signIn() }, "Sign in to chat"));
   }
 
   // The shell signs out: it is where the cookies are, on every rung.
-  #ask(options) {
-    this.#send("sign-out", options);
+  #ask(wish) {
+    this.#send("sign-out", wish);
     return new Promise((done) => {
-      this.#leaving = { options, done };
+      this.#leaving = { wish, done };
       setTimeout(done, PATIENCE);
     }).finally(() => (this.#leaving = undefined));
   }
 
-  #logout(options) {
+  #logout(wish) {
     return fetch(`${this.#server}/api/mattermost/logout`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(options),
+      body: JSON.stringify(wish),
       credentials: "include",
       keepalive: true,
     }).then(({ ok }) => ok, () => false);
@@ -208,7 +194,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
       if (!found) return this.#embed(signal);
       const wait = backoff(attempt, found.retryAfter);
       if (!wait || wait > PATIENCE) return this.#fail(found, attempt);
-      await sleep(wait);
+      await new Promise((done) => setTimeout(done, wait));
     }
   }
 
@@ -225,6 +211,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
     this.#frame = make("iframe", {
       title: this.label || "Chat",
       allow: "clipboard-read; clipboard-write; microphone; camera; display-capture; fullscreen; local-network-access",
+      ...(this.sandbox && { sandbox: "allow-scripts allow-same-origin allow-forms allow-modals allow-downloads allow-popups allow-popups-to-escape-sandbox allow-storage-access-by-user-activation" }),
       referrerPolicy: "strict-origin",
       src: `${this.#server}/embed?widget=${VERSION}`,
       onload: () => {
@@ -243,7 +230,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   }
 
   #receive({ source, origin, data }) {
-    if (!this.#frame || source !== this.#frame.contentWindow || origin !== this.#server) return;
+    if (!source || source !== this.#frame?.contentWindow || origin !== this.#server) return;
     if (data?.matterpass !== VERSION || data.nonce !== this.#nonce) return;
     if (data.type === "welcome") {
       this.#heard = true;
@@ -272,9 +259,8 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   }
 
   #count(now) {
-    if (now.messages === this.#unread.messages && now.mentions === this.#unread.mentions) return;
-    this.#unread = now;
-    this.#fire("unread", now);
+    const { messages, mentions } = this.#unread;
+    if (now.messages !== messages || now.mentions !== mentions) this.#fire("unread", (this.#unread = now));
   }
 
   // The shell cannot say that it does not load.
@@ -304,13 +290,14 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   }
 }
 
-for (const name of ATTRIBUTES) {
+for (const name of [...FLAGS, ...TEXTS]) {
+  const isFlag = FLAGS.includes(name);
   Object.defineProperty(MattermostChat.prototype, name, {
     get() {
-      return this.getAttribute(name) ?? "";
+      return isFlag ? this.hasAttribute(name) : this.getAttribute(name) ?? "";
     },
     set(value) {
-      if (value == null) this.removeAttribute(name);
+      if (isFlag || value == null) this.toggleAttribute(name, !!value);
       else this.setAttribute(name, value);
     },
   });

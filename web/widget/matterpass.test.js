@@ -7,7 +7,7 @@ test("the module loads where there is no DOM", () => {
 });
 
 test("properties mirror the attributes", () => {
-  for (const name of ["server", "email", "channel", "theme", "locale", "label", "lazy", "credentials", "state", "unread"]) {
+  for (const name of ["server", "email", "channel", "theme", "locale", "label", "lazy", "sandbox", "credentials", "state", "unread"]) {
     assert.ok(Object.getOwnPropertyDescriptor(MattermostChat.prototype, name).get, name);
   }
 });

@@ -6,7 +6,10 @@ const chat = document.querySelector("#chat");
 const fold = document.querySelector("#fold");
 const filter = document.querySelector("#filter");
 const unread = document.querySelector("#unread");
+const toast = document.querySelector("#toast");
 const checkup = document.querySelector("#checkup");
+
+let toasting;
 
 async function me(email) {
   const answer = await fetch("/erp/me", email && {
@@ -45,6 +48,28 @@ chat.addEventListener("unread", ({ detail: { messages, mentions } }) => {
   unread.hidden = !messages && !mentions;
   unread.title = `${messages} unread, ${mentions} for you`;
   unread.classList.toggle("mine", mentions > 0);
+});
+
+// What Mattermost cannot show from within a frame: a line on the page, or a
+// notification of the system where the person allowed that and looks elsewhere.
+chat.addEventListener("notification", ({ detail: { id, target, sender, channel, text, direct } }) => {
+  const title = direct ? sender : `${sender} in ${channel}`;
+  const show = () => {
+    toast.hidden = true;
+    fold.setAttribute("aria-expanded", "true");
+    chat.open(target);
+  };
+  if (document.hidden && globalThis.Notification?.permission === "granted") {
+    const notice = new Notification(title, { body: text, tag: id });
+    notice.onclick = () => (focus(), show());
+    return;
+  }
+  toast.querySelector("b").textContent = title;
+  toast.querySelector("span").textContent = text || "sent a file";
+  toast.querySelector("button").onclick = show;
+  toast.hidden = false;
+  clearTimeout(toasting);
+  toasting = setTimeout(() => (toast.hidden = true), 8000);
 });
 
 // An order's number leads to the channel where orders are talked about.

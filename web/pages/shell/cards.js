@@ -18,6 +18,7 @@ const ENGLISH = {
     upstream_timeout: "The chat server takes too long to answer.",
     busy: "Very many people are signing in right now.",
     cookies_blocked: "Your browser blocks chat's cookies here. Allow them, or open chat in a new tab.",
+    not_live: "Your browser keeps new posts from reaching chat here. Open chat in a new tab.",
     credentials_missing: "This page did not say who you are.",
     session_expired: "Your chat session has ended.",
     not_provisioned: "Your account has no team in this chat yet.",
@@ -60,6 +61,7 @@ const GERMAN = {
     upstream_timeout: "Der Chat-Server braucht zu lange für eine Antwort.",
     busy: "Gerade melden sich sehr viele Personen an.",
     cookies_blocked: "Ihr Browser blockiert hier die Cookies des Chats. Erlauben Sie sie, oder öffnen Sie den Chat in einem neuen Tab.",
+    not_live: "Ihr Browser lässt hier keine neuen Nachrichten zum Chat durch. Öffnen Sie den Chat in einem neuen Tab.",
     credentials_missing: "Diese Seite hat nicht mitgeteilt, wer Sie sind.",
     session_expired: "Ihre Chat-Sitzung ist abgelaufen.",
     not_provisioned: "Ihr Konto gehört noch zu keinem Team in diesem Chat.",
@@ -97,7 +99,7 @@ export const language = (locale) => {
 
 export const words = (locale) => LANGUAGES[language(locale)];
 
-const ADVISED = ["cookies_blocked", "session_expired"]; // by their sentence or button
+const ADVISED = ["cookies_blocked", "not_live", "session_expired"]; // by their sentence or button
 
 // message says what happened and what to do; last: no further try is offered.
 export function message({ code, status }, last, say = ENGLISH) {
@@ -124,14 +126,15 @@ export function deck(place) {
 
 export const progress = (text) => [make("i", { ariaHidden: "true" }), make("span", { role: "status" }, text)];
 
-export function failure(say, problem, { last, button, link }) {
+// failure is the card of a problem; the first of its ways out is the advised one.
+export function failure(say, problem, last, ways) {
   const { text, advice } = message(problem, last, say);
+  for (const way of ways) way.className = way === ways[0] ? "action" : "quiet";
   const reference = [problem.sentence ?? problem.detail ?? problem.message, problem.request_id && `${say.reference} ${problem.request_id}`];
   return [
     make("b", {}, say.title),
     make("span", { role: "alert" }, text, " ", advice),
-    button,
-    link && make("a", { href: link, target: "_blank", className: button ? "" : "action" }, say.tab),
+    ...ways,
     make("small", {}, reference.filter(Boolean).join(" ")),
   ];
 }

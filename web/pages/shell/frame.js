@@ -3,6 +3,8 @@
 
 import { lasting } from "./storage.js";
 
+// RIGHTS are those that the element asks the host page for, passed on.
+const RIGHTS = "clipboard-read; clipboard-write; microphone; camera; display-capture; fullscreen; local-network-access";
 const LOOK = 250; // ms between two looks at where it is
 
 // pathOf is the path of a target: a channel's name, "@username" for a direct
@@ -28,10 +30,12 @@ export function judge(pathname, search = "") {
 
 // chat opens Mattermost at a path. loaded is called once it is there, moved with
 // every further path, left when it shows its login page or has started over,
-// and denied when it has no team for this person.
-export function chat({ path, label, loaded, moved, left, denied }) {
+// and denied when it has no team for this person. access: cookies are let in by
+// Storage Access, which the shell has been given.
+export function chat({ path, label, access, loaded, moved, left, denied }) {
   lasting.set("__landingPageSeen__", "true"); // "Where would you like to view this?" (docs/webapp.md E1)
-  const frame = Object.assign(document.createElement("iframe"), { title: label ?? "Chat", src: path });
+  const frame = Object.assign(document.createElement("iframe"), { title: label ?? "Chat", allow: RIGHTS, src: access ? "about:blank" : path });
+  const lead = access ? (to) => walk(frame, to) : (to) => frame.contentWindow.location.assign(to);
   let ready = false;
   let last;
   const told = { left, denied };
@@ -56,18 +60,26 @@ export function chat({ path, label, loaded, moved, left, denied }) {
     if (last) moved(last);
   });
   document.body.prepend(frame);
+  if (access) frame.contentDocument.requestStorageAccess().catch(() => {}).then(() => frame.isConnected && lead(path));
   return {
     label: (text) => (frame.title = text ?? "Chat"),
     path() { // between two looks it may have moved on
       const at = whereIs(frame);
       return at && judge(at.pathname, at.search) === "page" ? at.pathname : last;
     },
-    go: (to) => to !== last && frame.contentWindow.location.assign(to),
+    go: (to) => to !== last && lead(to),
     close() {
       clearInterval(timer);
       frame.remove();
     },
   };
+}
+
+// walk leads the frame to another page as a link in its own page would: Storage
+// Access is each document's, and only the next page that a document itself leads
+// to has it as well.
+function walk(frame, to) {
+  Object.assign(frame.contentDocument.createElement("a"), { href: new URL(to, location.origin).href }).click();
 }
 
 // whereIs is undefined before the first page, and where Mattermost has another

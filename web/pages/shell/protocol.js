@@ -6,6 +6,7 @@ export const VERSION = 1;
 
 const text = (most) => (value) => typeof value === "string" && value.length <= most;
 const flag = (value) => typeof value === "boolean";
+const nonce = (value) => typeof value === "string" && /^[\d,]{7,64}$/.test(value);
 const optional = (check) => (value) => value === undefined || value === null || check(value);
 
 // isCredentials lets further members of the host's own object pass unread.
@@ -26,7 +27,7 @@ export const FROM_HOST = {
 export function read({ source, origin, data }, from, origins) {
   if (source !== from || !origins.includes(origin)) return undefined;
   if (typeof data !== "object" || data === null || data.matterpass !== VERSION) return undefined;
-  if (typeof data.type !== "string" || !Object.hasOwn(FROM_HOST, data.type) || !/^[\d,]{7,64}$/.test(data.nonce)) return undefined;
+  if (typeof data.type !== "string" || !Object.hasOwn(FROM_HOST, data.type) || !nonce(data.nonce)) return undefined;
   const message = { type: data.type, nonce: data.nonce };
   for (const [name, check] of Object.entries(FROM_HOST[data.type])) {
     if (!check(data[name])) return undefined;

@@ -47,6 +47,9 @@ const same = (session, email) => session.user.email.toLowerCase() === email.toLo
 export const alone = (work, signal, locks = globalThis.navigator?.locks) =>
   locks ? locks.request("matterpass.sign-in", { signal }, work) : work();
 
+// login spends what the host gave, whatever kind of proof that is.
+const login = (it, { email, password, mfa_code: code }) => it.call("login", { email, password, mfa_code: it.code ?? code });
+
 // enter answers the session of the person whom the host page means: the one that
 // is there, or a new one. it has
 //   email        whom the host says, if it does
@@ -67,7 +70,7 @@ export async function enter(it, again = false) {
   const given = await it.ask();
   if (!given) throw problem(401, { code: "credentials_missing" });
   if (it.foreign(given.email)) return change(it, false);
-  const session = await it.call("login", { email: given.email, password: given.password, mfa_code: it.code ?? given.mfa_code });
+  const session = await login(it, given);
   await sleep(PAUSE);
   const kept = await it.call("session");
   if (kept?.user.id !== session.user.id) throw problem(401, { code: "cookies_blocked" });

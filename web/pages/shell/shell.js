@@ -2,11 +2,14 @@
 // web app in a child frame, counts what is unread, and talks to the host page.
 
 import { codeForm, deck, failure, language, make, progress, words } from "./cards.js";
+import { ME, facts } from "./facts.js";
 import { calm, chat, pathOf } from "./frame.js";
+import { listen } from "./live.js";
+import { notifier } from "./notify.js";
 import { converse } from "./protocol.js";
 import { PATIENCE, PAUSE, TRIES, alone, backoff, caller, enter, problem, retriable, sleep } from "./session.js";
 import { foreign, lasting, ofTab, own, wipe } from "./storage.js";
-import { follow } from "./unread.js";
+import { counter } from "./unread.js";
 
 const RUNG = "matterpass.rung"; // of the ladder: none, "access" or "tab"
 const LEFT = "matterpass.left"; // who signed out of Mattermost by themselves, in this tab
@@ -67,15 +70,19 @@ function state(name, ...content) {
 // tell raises an event on the host's element.
 const tell = (name, detail) => send("event", { name, detail });
 
-function fail(problem, attempt, { link, button } = {}) {
+// fail shows a card with ways out, and answers the ordinary one: to try again.
+function fail(problem, attempt, ways) {
   const last = attempt >= TRIES;
-  button ??= make("button", { disabled: last, onclick: () => start(attempt + 1) }, say.again(Math.min(attempt + 1, TRIES), TRIES));
-  state("error", ...failure(say, problem, { last, button, link }));
+  const again = make("button", { disabled: last, onclick: () => start(attempt + 1) }, say.again(Math.min(attempt + 1, TRIES), TRIES));
+  state("error", ...failure(say, problem, last, ways ?? [again]));
+  send("unread", { unread: { messages: 0, mentions: 0 } }); // not known any more
   const { code, status, retryAfter, request_id: requestId } = problem;
   const text = document.querySelector("[role=alert]").textContent;
   tell("error", { code, message: text, status, retryAfter, requestId });
-  return button;
+  return again;
 }
+
+const tab = () => make("a", { href: home.href, target: "_blank" }, say.tab);
 
 function signedOut() {
   leave();
@@ -194,18 +201,36 @@ async function ladder(error) {
   const { signal } = turn;
   const it = error.sentence ? error : { ...error, ...(await probe(caller(signal))) };
   if (signal.aborted) return;
-  const link = home.href;
-  const giveUp = () => {
-    lasting.set(RUNG, "tab");
-    fail(it, 1, { link, button: make("button", { onclick: () => start(1) }, say.again(2, TRIES)) });
-  };
-  if (allowed || !hosted || !document.requestStorageAccess || lasting.get(RUNG) === "tab") return void giveUp();
+  if (allowed || !hosted || !document.requestStorageAccess || lasting.get(RUNG) === "tab") return giveUp(it);
   const onclick = () => document.requestStorageAccess().then(() => {
     allowed = true;
     lasting.set(RUNG, "access");
     start(1);
-  }, giveUp);
-  fail(it, 1, { link, button: make("button", { onclick }, say.allow) });
+  }, () => giveUp(it));
+  fail(it, 1, [make("button", { onclick }, say.allow), tab()]);
+}
+
+// giveUp offers the last rung, and remembers it.
+function giveUp(error) {
+  leave();
+  lasting.set(RUNG, "tab");
+  fail(error, 1, [tab(), make("button", { onclick: () => start(1) }, say.again(2, TRIES))]);
+}
+
+const DEAF = 2; // greetings that did not come
+
+// deafness counts them: with Storage Access Chromium sends cookies with
+// everything but a WebSocket (docs/webapp.md C13), and a chat in which nothing
+// arrives is none. know is asked whether the session itself is alive.
+function deafness(know) {
+  let missed = 0;
+  return {
+    heard: () => (missed = -Infinity),
+    async missed() {
+      if (!allowed || ++missed !== DEAF) return;
+      if (await know(ME).then(() => true, () => false)) giveUp(problem(401, { code: "not_live" }));
+    },
+  };
 }
 
 // ---- chat
@@ -220,7 +245,7 @@ async function open(session, signal) {
   const slow = setTimeout(() => show("opening", ...progress(say.states.slow), again), PATIENCE);
   signal.addEventListener("abort", () => clearTimeout(slow), { once: true });
   frame = chat({
-    path: target ?? (sameOrigin ? home.pathname : home.href), label: host.label,
+    path: target ?? (sameOrigin ? home.pathname : home.href), label: host.label, access: allowed && sameOrigin,
     loaded() {
       clearTimeout(slow);
       state("ready");
@@ -236,9 +261,33 @@ async function open(session, signal) {
     },
     denied: () => (leave(), fail(problem(403, { code: "not_provisioned" }), 1)),
   });
-  if (sameOrigin) {
-    follow({ signal, onChange: (unread) => send("unread", { unread }), onExpired: heal });
-  }
+  if (sameOrigin) follow(signal);
+}
+
+// follow counts what is unread and passes on what there is to be told of.
+function follow(signal) {
+  const { know, heard } = facts(signal);
+  const count = counter({ signal, know, onChange: (unread) => send("unread", { unread }), onExpired: heal });
+  const notice = notifier({
+    know, team: config.team,
+    onScreen: () => document.hasFocus() && !document.hidden && frame?.path(),
+    onNotify: (detail) => signal.aborted || tell("notification", detail),
+  });
+  const ears = deafness(know);
+  listen({
+    signal,
+    silent() {
+      count.soon();
+      ears.missed();
+    },
+    heard(event) {
+      ears.heard();
+      heard(event);
+      count.heard(event);
+      notice.heard(event);
+    },
+  });
+  count.soon();
 }
 
 // heal signs in again after the session has ended under an open chat. What a
@@ -259,8 +308,8 @@ async function heal() {
 }
 
 function expired() {
-  const button = make("button", { onclick: () => ((heals.length = 0), start(1)) }, say.signIn);
-  fail(problem(401, { code: "session_expired" }), 1, { button });
+  const back = make("button", { onclick: () => ((heals.length = 0), start(1)) }, say.signIn);
+  fail(problem(401, { code: "session_expired" }), 1, [back]);
   tell("expired");
 }
 

@@ -1,7 +1,7 @@
 // How much is unread: Mattermost's own figures, summed as its web app does
 // (docs/webapp.md I4), and asked for again when an event says they changed.
 
-const api = "/api/v4";
+import { CONFIG, PREFERENCES, get, isCollapsed } from "./facts.js";
 
 // count sums up. With collapsed threads the root figures and the threads count,
 // otherwise every post. Direct and group messages belong to no team, so
@@ -30,20 +30,6 @@ export function count({ teams, channels, members, collapsed }) {
 export const changes = (event) =>
   /^(hello|posted|post_unread|post_deleted|multiple_channels_viewed|channel_viewed|channel_deleted|thread_\w+|preferences_changed|user_added|user_removed|direct_added|group_added|leave_team)$/.test(event ?? "");
 
-// isCollapsed reads the server's setting and the person's own.
-export function isCollapsed(config, preferences) {
-  const setting = config?.CollapsedThreads ?? "disabled";
-  if (setting === "always_on" || setting === "disabled") return setting === "always_on";
-  const wish = preferences.find(({ category, name }) => category === "display_settings" && name === "collapsed_reply_threads");
-  return wish ? wish.value === "on" : setting === "default_on";
-}
-
-async function get(path, signal) {
-  const response = await fetch(api + path, { headers: { "X-Requested-With": "XMLHttpRequest" }, signal });
-  if (!response.ok) throw Object.assign(new Error(path), { status: response.status });
-  return response.json();
-}
-
 async function figures(collapsed, signal) {
   const teams = await get(`/users/me/teams/unread${collapsed ? "?include_collapsed_threads=true" : ""}`, signal);
   if (!teams.length) return { messages: 0, mentions: 0 };
@@ -53,25 +39,22 @@ async function figures(collapsed, signal) {
 }
 
 const SETTLE = 150; // ms in which events are taken together
-const GREETING = 5000; // ms for the server's hello, which a bad session never gets (docs/mattermost.md G1)
 
-// follow tells onChange the figures, now and whenever they change, until signal
-// aborts. onExpired is told once that the session is gone.
-export function follow({ signal, onChange, onExpired }) {
+// counter tells onChange the figures after soon() and whenever an event that it
+// heard has changed them, until signal aborts. onExpired is told that the
+// session is gone.
+export function counter({ signal, know, onChange, onExpired }) {
   let last = "";
   let timer;
   let busy = false;
   let again = false;
-  let collapsed;
-  let wait = 500;
 
   async function recount() {
     timer = undefined;
     if (busy) return void (again = true);
     busy = true;
     try {
-      collapsed ??= isCollapsed(await get("/config/client?format=old", signal), await get("/users/me/preferences", signal));
-      const now = await figures(collapsed, signal);
+      const now = await figures(isCollapsed(await know(CONFIG), await know(PREFERENCES)), signal);
       if (JSON.stringify(now) !== last && !signal.aborted) onChange(now);
       last = JSON.stringify(now);
     } catch (error) {
@@ -87,29 +70,5 @@ export function follow({ signal, onChange, onExpired }) {
     if (!signal.aborted) timer ??= setTimeout(recount, SETTLE);
   }
 
-  function connect() {
-    if (signal.aborted) return;
-    const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}${api}/websocket`);
-    const stop = () => socket.close();
-    const hang = setTimeout(() => (soon(), stop()), GREETING);
-    signal.addEventListener("abort", stop, { once: true });
-    socket.onmessage = ({ data }) => {
-      const { event } = JSON.parse(data);
-      if (event === "hello") {
-        wait = 500;
-        clearTimeout(hang);
-      }
-      if (event === "preferences_changed") collapsed = undefined;
-      if (changes(event)) soon();
-    };
-    socket.onclose = () => {
-      clearTimeout(hang);
-      signal.removeEventListener("abort", stop);
-      setTimeout(connect, wait * (0.75 + Math.random() / 2)); // not everybody at once
-      wait = Math.min(wait * 2, 30_000);
-    };
-  }
-
-  connect();
-  soon();
+  return { soon, heard: ({ event }) => changes(event) && soon() };
 }

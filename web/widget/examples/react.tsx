@@ -4,9 +4,9 @@
 
 import { useEffect, useRef } from "react";
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
-import type { ChatError, CredentialsSource, MattermostChat, Unread } from "matterpass-widget";
+import type { ChatError, ChatNotification, CredentialsSource, MattermostChat, Unread } from "matterpass-widget";
 
-type ChatAttributes = Partial<Pick<MattermostChat, "server" | "email" | "channel" | "theme" | "locale" | "label" | "lazy" | "credentials">>;
+type ChatAttributes = Partial<Pick<MattermostChat, "server" | "email" | "channel" | "theme" | "locale" | "label" | "lazy" | "sandbox" | "credentials">>;
 
 declare module "react" {
   namespace JSX {
@@ -22,10 +22,11 @@ export interface ChatProps {
   credentials: CredentialsSource;
   channel?: string;
   onUnread?: (unread: Unread) => void;
+  onNotification?: (notification: ChatNotification, open: () => void) => void;
   onError?: (error: ChatError) => void;
 }
 
-export function Chat({ server, email, credentials, channel, onUnread, onError }: ChatProps) {
+export function Chat({ server, email, credentials, channel, onUnread, onNotification, onError }: ChatProps) {
   const element = useRef<MattermostChat>(null);
 
   // From the chat host, so that element and shell are always of one version.
@@ -35,9 +36,10 @@ export function Chat({ server, email, credentials, channel, onUnread, onError }:
     const leaving = new AbortController();
     const { signal } = leaving;
     element.current?.addEventListener("unread", ({ detail }) => onUnread?.(detail), { signal });
+    element.current?.addEventListener("notification", ({ detail }) => onNotification?.(detail, () => element.current?.open(detail.target)), { signal });
     element.current?.addEventListener("error", (event) => onError?.(event.detail), { signal });
     return () => leaving.abort();
-  }, [onUnread, onError]);
+  }, [onUnread, onNotification, onError]);
 
   return <mattermost-chat ref={element} server={server} email={email} channel={channel} credentials={credentials} style={{ height: "40rem" }} />;
 }

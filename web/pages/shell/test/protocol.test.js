@@ -34,7 +34,7 @@ test("what is not a message of a known window, origin and conversation does noth
     [hello, { source: {} }],
     [hello, { source: null }],
     ...[null, undefined, 1, "hello", [], {}, new Map(), { ...hello, matterpass: 2 }, { ...hello, matterpass: "1" }, { ...hello, type: "Hello" }, { ...hello, type: "constructor" },
-      { ...hello, type: "__proto__" }, { ...hello, type: ["hello"] }, { ...hello, nonce: "" }, { ...hello, nonce: undefined }, { ...hello, nonce: "<script>" }, { ...hello, nonce: "1".repeat(99) },
+      { ...hello, type: "__proto__" }, { ...hello, type: ["hello"] }, { ...hello, nonce: "" }, { ...hello, nonce: undefined }, { ...hello, nonce: "<script>" }, { ...hello, nonce: ["1,2,3,4"] }, { ...hello, nonce: { toString: 1 } }, { ...hello, nonce: "1".repeat(99) },
       { ...hello, email: 1 }, { ...hello, email: "x".repeat(999) }, { ...hello, theme: {} }, { ...hello, again: "yes" }, { ...hello, target: ["a"] }].map((data) => [data, {}]),
   ];
   for (const [data, more] of strange) {

@@ -36,14 +36,14 @@ test("a proxy's page becomes the same shape", () => {
   assert.equal(problem(502).code, "upstream_unavailable");
 });
 
-const codes = ["login_refused", "origin_refused", "rate_limited", "upstream_invalid", "upstream_unavailable", "busy", "upstream_timeout", "invalid_request", "unreachable", "cookies_blocked", "credentials_missing", "session_expired", "not_provisioned", "seat_limit", "constructor", "never heard of it"];
+const codes = ["login_refused", "origin_refused", "rate_limited", "upstream_invalid", "upstream_unavailable", "busy", "upstream_timeout", "invalid_request", "unreachable", "cookies_blocked", "not_live", "credentials_missing", "session_expired", "not_provisioned", "seat_limit", "constructor", "never heard of it"];
 
 test("every code says what happened and what to do, in every language", () => {
   for (const locale of ["en", "de-AT"]) {
     for (const code of codes) {
       const { text, advice } = message({ code, status: 503 }, false, words(locale));
       assert.match(text, /^[A-Z].*\.$/, code);
-      if (!["cookies_blocked", "session_expired"].includes(code)) assert.match(advice, /^[A-Z].*\.$/, code);
+      if (!["cookies_blocked", "not_live", "session_expired"].includes(code)) assert.match(advice, /^[A-Z].*\.$/, code);
     }
   }
 });

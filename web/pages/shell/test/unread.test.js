@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { changes, count, isCollapsed } from "../unread.js";
+import { isCollapsed } from "../facts.js";
+import { changes, count } from "../unread.js";
 import { judge, missing, pathOf, wanted } from "../frame.js";
 
 const recorded = (name) => JSON.parse(readFileSync(new URL(`../../../../internal/simulator/testdata/transcripts/${name}.json`, import.meta.url))).response.body;
