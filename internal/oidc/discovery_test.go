@@ -169,17 +169,27 @@ func TestATokenEndpointOutOfOrderIsAnErrorAndSoon(t *testing.T) {
 		token http.HandlerFunc
 		want  error
 	}{
-		"a page":             {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<html><script>alert(1)</script>") }, oidc.ErrInvalid},
-		"ten megabytes":      {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 10<<20)) }, oidc.ErrInvalid},
-		"a hanging one":      {func(_ http.ResponseWriter, r *http.Request) { wait(r, hang) }, oidc.ErrUnavailable},
-		"a hang in the body": {func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "{"); _ = http.NewResponseController(w).Flush(); wait(r, hang) }, oidc.ErrInvalid},
-		"an error":           {func(w http.ResponseWriter, _ *http.Request) { refuse(w, 400, "invalid_grant") }, oidc.ErrInvalid},
-		"an error made up":   {func(w http.ResponseWriter, _ *http.Request) { refuse(w, 400, "<script>") }, oidc.ErrInvalid},
-		"status 500":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, oidc.ErrUnavailable},
-		"no ID token":        {func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]any{"access_token": "x", "token_type": "Bearer"}) }, oidc.ErrInvalid},
-		"an ID token list":   {func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]any{"access_token": "x", "id_token": []int{1}}) }, oidc.ErrInvalid},
-		"no access token":    {func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]any{"id_token": "x"}) }, oidc.ErrInvalid},
-		"a cut connection":   {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, oidc.ErrUnavailable},
+		"a page": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "<html><script>alert(1)</script>")
+		}, oidc.ErrInvalid},
+		"ten megabytes": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 10<<20)) }, oidc.ErrInvalid},
+		"a hanging one": {func(_ http.ResponseWriter, r *http.Request) { wait(r, hang) }, oidc.ErrUnavailable},
+		"a hang in the body": {func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "{")
+			_ = http.NewResponseController(w).Flush()
+			wait(r, hang)
+		}, oidc.ErrInvalid},
+		"an error":         {func(w http.ResponseWriter, _ *http.Request) { refuse(w, 400, "invalid_grant") }, oidc.ErrInvalid},
+		"an error made up": {func(w http.ResponseWriter, _ *http.Request) { refuse(w, 400, "<script>") }, oidc.ErrInvalid},
+		"status 500":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, oidc.ErrUnavailable},
+		"no ID token": {func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, map[string]any{"access_token": "x", "token_type": "Bearer"})
+		}, oidc.ErrInvalid},
+		"an ID token list": {func(w http.ResponseWriter, _ *http.Request) {
+			writeJSON(w, map[string]any{"access_token": "x", "id_token": []int{1}})
+		}, oidc.ErrInvalid},
+		"no access token":  {func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]any{"id_token": "x"}) }, oidc.ErrInvalid},
+		"a cut connection": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, oidc.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLiar(t)
@@ -257,7 +267,9 @@ func TestTheAnswerHasToBeTheProvidersOwn(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLiar(t)
-			l.told(func(l *liar) { l.document = set(map[string]any{"authorization_response_iss_parameter_supported": c.announced}) })
+			l.told(func(l *liar) {
+				l.document = set(map[string]any{"authorization_response_iss_parameter_supported": c.announced})
+			})
 			rp := l.party()
 			started := begin(t, rp)
 			answer := l.grant(started.URL)
@@ -383,4 +395,33 @@ func TestOneWhoLeavesDoesNotWait(t *testing.T) {
 		t.Error(err)
 	}
 	close(hang)
+}
+
+// elsewhere takes every request to one server, whatever host it is for.
+type elsewhere struct{ address string }
+
+func (e elsewhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme, r.URL.Host = "http", strings.TrimPrefix(e.address, "http://")
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func TestGooglesTokensMayLeaveOutTheScheme(t *testing.T) {
+	for issuer, want := range map[string]error{"https://accounts.google.com": nil, "https://accounts.example.com": oidc.ErrInvalid} {
+		l := newLiar(t)
+		host := strings.TrimPrefix(issuer, "https://")
+		l.told(func(l *liar) {
+			l.document = set(map[string]any{
+				"issuer": issuer, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + "/token",
+				"userinfo_endpoint": nil, "jwks_uri": issuer + "/keys",
+			})
+			l.claims = set(map[string]any{"iss": host})
+		})
+		rp := l.party(func(o *oidc.Options) {
+			o.Clients[0].Issuer, o.Transport = issuer, elsewhere{l.URL}
+		})
+		if got, err := l.signIn(rp); !errors.Is(err, want) || err == nil && got.Proof.Issuer != issuer {
+			t.Errorf("%s: %v, %s", issuer, err, got.Proof.Issuer)
+		}
+	}
 }

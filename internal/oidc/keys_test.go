@@ -99,7 +99,9 @@ func TestAKeySetThatIsNoneIsAnError(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLiar(t)
-			l.told(func(l *liar) { l.keys = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) } })
+			l.told(func(l *liar) {
+				l.keys = func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }
+			})
 			if _, err := l.signIn(l.party()); !errors.Is(err, oidc.ErrUnavailable) {
 				t.Error(err)
 			}

@@ -45,7 +45,9 @@ func (r *rotating) rotate(t *testing.T, id string) {
 }
 
 func (r *rotating) SigningKey(context.Context) (op.SigningKey, error) { return r.current(), nil }
-func (r *rotating) KeySet(context.Context) ([]op.Key, error)          { return []op.Key{public{r.current()}}, nil }
+func (r *rotating) KeySet(context.Context) ([]op.Key, error) {
+	return []op.Key{public{r.current()}}, nil
+}
 func (r *rotating) SignatureAlgorithms(context.Context) ([]jose.SignatureAlgorithm, error) {
 	return []jose.SignatureAlgorithm{jose.RS256}, nil
 }
