@@ -9,10 +9,11 @@ STATIC  := CGO_ENABLED=0
 BUILD   := -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 HEAVY   := github.com/mattermost/mattermost/server/public/model
 FOLDERS := cmd internal web
+COMPANION := com.matterpass.companion
 JSTESTS  = $(sort $(shell find web -name '*.test.js' -o -name '*.test.mjs'))
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint bench docs image clean go-version
+.PHONY: help build plugin demo test lint bench docs image clean go-version
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +22,17 @@ build: go-version ## compile to bin/matterpass
 	@if [ "$$($(STATIC) go list -trimpath -f '{{.Stale}}' $(HEAVY))" = true ]; then \
 		echo "Compiling. The first build takes about two minutes, later ones seconds."; fi
 	$(STATIC) go build $(BUILD) -o bin/ ./cmd/matterpass
+
+# The same sources make the same bytes: fixed times, owners and order. GNU tar.
+plugin: go-version ## the companion plugin for Mattermost: dist/matterpass-plugin.tar.gz
+	rm -rf dist && mkdir -p dist/$(COMPANION)
+	for arch in amd64 arm64; do \
+		$(STATIC) GOOS=linux GOARCH=$$arch go build -trimpath -ldflags "-s -w" \
+			-o dist/$(COMPANION)/server/dist/plugin-linux-$$arch ./cmd/matterpass-plugin || exit 1; done
+	install -m 644 cmd/matterpass-plugin/plugin.json dist/$(COMPANION)/plugin.json
+	tar -C dist --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw,a-s \
+		-cf - $(COMPANION) | gzip -n9 > dist/matterpass-plugin.tar.gz
+	rm -r dist/$(COMPANION)
 
 demo: build ## an ERP page with chat signed in, everything embedded
 	bin/matterpass demo
@@ -51,7 +63,7 @@ image: ## the container image matterpass:VERSION
 	docker build --build-arg VERSION=$(VERSION) -t matterpass:$(VERSION) .
 
 clean: ## remove what was built
-	rm -rf bin coverage.out
+	rm -rf bin dist coverage.out
 
 go-version:
 	@wanted=$$(awk '$$1 == "go" { print $$2 }' go.mod); found=$$(go env GOVERSION 2>/dev/null); found=$${found#go}; \

@@ -18,6 +18,7 @@ import (
 	"matterpass/internal/mattermost"
 	"matterpass/internal/middleware"
 	"matterpass/internal/provision"
+	"matterpass/internal/store"
 	"matterpass/web"
 )
 
@@ -28,70 +29,114 @@ type app struct {
 	board    *doctor.Board
 	gateway  *gateway.Gateway // nil with GATEWAY=off
 	client   *mattermost.Client
+	store    *store.Store
+	login    *login.Service
 	seen     gateway.Seen // the sessions that Mattermost vouched for
 	settings *settings
 }
 
 // limiters by the name under which metrics show them.
-type limiters struct{ login, client, provision *limit.Limiter }
+type limiters struct{ login, client, identity, provision *limit.Limiter }
 
-func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey) *app {
+// parts is what everything is made of.
+type parts struct {
+	cfg       config.Config
+	telemetry *telemetry
+	store     *store.Store
+	client    *mattermost.Client
+	limiters  limiters
+	hasher    limit.Hasher
+	devices   *login.Devices
+	provision *provision.Service // nil without an admin token
+}
+
+func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey, st *store.Store) (*app, error) {
 	client := mattermost.New(mattermost.Options{
 		BaseURL: string(cfg.Mattermost.BaseURL), AdminToken: cfg.AdminTokens.Token, Timeout: cfg.Mattermost.Timeout,
 		HTTPS: cfg.Addresses.PublicURL.HTTPS(), Observe: t.metrics.Upstream,
 	})
-	hasAdmin := cfg.AdminTokens.Token() != ""
-	a := &app{client: client, seen: gateway.NewMemory(0), settings: newSettings(client, hasAdmin)}
-	l := limiters{newLimiter(cfg.Limits.Login), newLimiter(cfg.Limits.Client), newLimiter(cfg.Limits.Provision)}
-	hasher := limit.NewHasher(derive(keys[0].Secret, "limiter keys"))
-	devices := login.NewDevices(deviceKeys(keys)...)
-	clients := clientLimiter{l.client, hasher, devices, t.refused("client")}
-	service := newLogin(cfg, a, t, l, hasher, devices)
-	t.watch(client, service, map[string]*limit.Limiter{"login": l.login, "client": l.client, "provision": l.provision})
-
-	a.board = doctor.NewBoard(doctor.Options{Checks: checks(cfg, client, hasAdmin)})
-	options := apiOptions(cfg, service, a.board)
-	options.ClientLimiter = clients
-	options.ProvisionLimit = keyLimiter(l.provision, hasher, t.refused("provision"))
-	if hasAdmin {
-		options.Provision = newProvision(cfg, client, t)
+	p := parts{
+		cfg: cfg, telemetry: t, store: st, client: client,
+		limiters: limiters{newLimiter(cfg.Limits.Login), newLimiter(cfg.Limits.Client), newLimiter(cfg.Limits.Identity), newLimiter(cfg.Limits.Provision)},
+		hasher:   limit.NewHasher(derive(keys[0].Secret, "limiter keys")),
+		devices:  login.NewDevices(deviceKeys(keys)...),
 	}
-	if cfg.Addresses.Gateway {
-		a.gateway = newGateway(cfg, a, service, clients, t)
+	hasAdmin := cfg.AdminTokens.Token() != ""
+	if hasAdmin {
+		p.provision = newProvision(p)
+	}
+	a := &app{client: client, store: st, seen: gateway.NewMemory(0), settings: newSettings(client, hasAdmin)}
+	var err error
+	if a.login, err = newLogin(p, a); err != nil {
+		return nil, err
+	}
+	t.watch(client, a.login, map[string]*limit.Limiter{
+		"login": p.limiters.login, "client": p.limiters.client, "identity": p.limiters.identity, "provision": p.limiters.provision,
+	})
+	a.board = doctor.NewBoard(doctor.Options{Checks: checks(p, hasAdmin)})
+	return a, a.serve(p)
+}
+
+// serve makes the handlers.
+func (a *app) serve(p parts) error {
+	clients := clientLimiter{p.limiters.client, p.hasher, p.devices, p.telemetry.refused("client")}
+	options := apiOptions(p.cfg, a.login, a.board)
+	options.ClientLimiter, options.Provision = clients, p.provision
+	options.ProvisionLimit = keyLimiter(p.limiters.provision, p.hasher, p.telemetry.refused("provision"))
+	if err := acceptSignatures(&options, p.store); err != nil {
+		return err
+	}
+	if a.login.Minter != nil {
+		tickets, err := newTickets(p.cfg, p.store)
+		if err != nil {
+			return err
+		}
+		options.Tickets = tickets
+	}
+	if p.cfg.Addresses.Gateway {
+		a.gateway = newGateway(p.cfg, a, clients, p.telemetry)
 		options.Next = a.gateway
 	}
 	api := httpapi.New(options)
 	if a.gateway != nil {
 		a.gateway.Fail, a.gateway.RateLimit = api.Fail, httpapi.SetAccountLimit
 	}
-	a.handler = stack(cfg, api, options.Cookies, t)
-	a.admin = operators(cfg, api, t)
-	return a
+	a.handler = stack(p.cfg, api, options.Cookies, p.telemetry)
+	a.admin = operators(p.cfg, api, p.telemetry)
+	return nil
 }
 
 func newLimiter(r config.Rate) *limit.Limiter {
 	return limit.New(limit.Options{Tokens: r.Tokens, Per: r.Per})
 }
 
-func newLogin(cfg config.Config, a *app, t *telemetry, l limiters, hasher limit.Hasher, devices *login.Devices) *login.Service {
+func newLogin(p parts, a *app) (*login.Service, error) {
+	cfg, t := p.cfg, p.telemetry
 	o := login.Options{
-		Passwords: witness{a.client, a.seen}, Sessions: sessions{a.client, a.endTunnels},
-		Limiter:     accountLimiter{l.login, hasher, t.refused("login")},
-		Failures:    failures{limit.NewFailures(0), hasher},
-		Devices:     devices,
+		Passwords: witness{a.client, a.seen}, Sessions: sessions{a.client, a.endTunnels, a.doubtTunnels},
+		Limiter:     accountLimiter{p.limiters.login, p.hasher, t.refused("login")},
+		Failures:    failures{p.store, limit.NewFailures(0), p.hasher},
+		Devices:     p.devices,
+		Records:     p.store.Records(),
 		Concurrency: cfg.Mattermost.LoginConcurrency, Queue: cfg.Mattermost.LoginQueue, Patience: cfg.Mattermost.Timeout,
-		MaxAttempts: a.settings.MaxAttempts, Decided: t.signIn,
+		MaxAttempts: a.settings.MaxAttempts, Decided: t.signIn, Linked: t.linked,
+		MaxAge: time.Duration(cfg.Sessions.MaxAge), Idle: time.Duration(cfg.Sessions.Idle),
 	}
 	if a.settings.admin {
-		o.Accounts, o.Unlocker = a.client, a.client
+		o.Accounts, o.Unlocker, o.Revoker = a.client, a.client, a.client
+		proofs, err := newProofs(p)
+		if err != nil {
+			return nil, err
+		}
+		o.Proofs = proofs
 	}
-	return login.New(o)
+	return login.New(o), nil
 }
 
-func newProvision(cfg config.Config, client *mattermost.Client, t *telemetry) *provision.Service {
+func newProvision(p parts) *provision.Service {
 	return provision.New(provision.Options{
-		Directory: client, Teams: defaultTeams(cfg), Decided: t.provisioned,
-		Password: provision.Policy{MinLength: cfg.Limits.PasswordMinLength, Strict: cfg.Production()},
+		Directory: p.client, Memory: memory{p.store}, Teams: defaultTeams(p.cfg), Decided: p.telemetry.provisioned,
+		Password: provision.Policy{MinLength: p.cfg.Limits.PasswordMinLength, Strict: p.cfg.Production()},
 	})
 }
 
@@ -103,8 +148,9 @@ func defaultTeams(cfg config.Config) []provision.Team {
 }
 
 // checks is what readiness rests on.
-func checks(cfg config.Config, client *mattermost.Client, admin bool) []doctor.Check {
-	list := []doctor.Check{{Name: "mattermost", Vital: true, Run: client.Ping}}
+func checks(p parts, admin bool) []doctor.Check {
+	cfg, client := p.cfg, p.client
+	list := []doctor.Check{{Name: "mattermost", Vital: true, Run: client.Ping}, {Name: "database", Run: p.store.Ping}}
 	if !admin {
 		return list
 	}
@@ -123,12 +169,12 @@ func apiOptions(cfg config.Config, service *login.Service, board *doctor.Board) 
 		SameSite: cookie.Mode(cfg.Cookies.SameSite), Domain: string(cfg.Cookies.Domain),
 	}
 	return httpapi.Options{
-		Login: service, Board: board, Widget: web.Widget(), Doctor: web.Doctor(), Shell: web.Shell(),
+		Login: service, Board: board, Widget: web.Widget(), Doctor: web.Doctor(), Shell: web.Shell(), Launch: web.Launch(),
 		Cookies:     func(r *http.Request) cookie.Policy { return cookies.Policy(middleware.Secure(r)) },
 		Development: !cfg.Production(), StrictTransport: cfg.Production(),
 		Team: string(cfg.Mattermost.TeamSlug), ChatURL: chatURL(cfg),
 		AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(), InsecureOrigins: true, ChatOrigin: string(cfg.Addresses.PublicURL),
-		Keys: apiKeys(cfg), AdminNetworks: []netip.Prefix(cfg.Addresses.AdminCIDRs),
+		Keys: apiKeys(cfg, cfg.Keys.APIKeys), SigningKeys: apiKeys(cfg, cfg.Keys.SigningKeys), AdminNetworks: []netip.Prefix(cfg.Addresses.AdminCIDRs),
 	}
 }
 
@@ -144,10 +190,10 @@ func chatURL(cfg config.Config) string {
 	return string(cfg.Mattermost.ChatURL) + "/" + string(cfg.Mattermost.TeamSlug) + "/channels/" + channel
 }
 
-func apiKeys(cfg config.Config) []httpapi.Key {
+func apiKeys(cfg config.Config, configured config.APIKeys) []httpapi.Key {
 	var keys []httpapi.Key
-	for _, k := range cfg.Keys.APIKeys {
-		key := httpapi.Key{ID: k.ID, Secret: k.Secret.Reveal()}
+	for _, k := range configured {
+		key := httpapi.Key{ID: k.ID, Secret: k.Secret.Reveal(), Issuer: keyIssuer(cfg)}
 		for _, scope := range k.Scopes {
 			key.Scopes = append(key.Scopes, string(scope))
 		}
@@ -156,10 +202,19 @@ func apiKeys(cfg config.Config) []httpapi.Key {
 	return keys
 }
 
-func newGateway(cfg config.Config, a *app, service *login.Service, clients clientLimiter, t *telemetry) *gateway.Gateway {
+// keyIssuer is empty where each key speaks of subjects of its own.
+func keyIssuer(cfg config.Config) string {
+	if cfg.Keys.KeyIssuer == config.IssuerJWT {
+		return string(cfg.Assertions.Issuer)
+	}
+	return ""
+}
+
+func newGateway(cfg config.Config, a *app, clients clientLimiter, t *telemetry) *gateway.Gateway {
 	return gateway.New(gateway.Options{
 		Upstream: cfg.Mattermost.BaseURL.URL(), Public: cfg.Addresses.PublicURL.URL(), AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(),
-		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, Login: service, HTTPS: middleware.Secure, Seen: a.seen, Away: a.client.DatabaseAway,
+		Navigations: a.login, AssertionCookie: string(cfg.Assertions.Cookie), Standing: a.login.Standing,
+		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, Login: a.login, HTTPS: middleware.Secure, Seen: a.seen, Away: a.client.DatabaseAway,
 		ClientAddr: func(r *http.Request) netip.Addr { return middleware.ClientAddr(r.Context()) },
 		Limit:      func(r *http.Request) login.Decision { return login.Decision(clients.Allow(r)) },
 		Note: func(r *http.Request, route, code string) {
@@ -173,8 +228,11 @@ func newGateway(cfg config.Config, a *app, service *login.Service, clients clien
 	})
 }
 
-// isAlive asks Mattermost whether it knows a session.
+// isAlive asks whether a session goes on, here and at Mattermost.
 func (a *app) isAlive(ctx context.Context, token string) (bool, error) {
+	if a.login.Standing(ctx, token, false) != "" {
+		return false, nil
+	}
 	_, err := a.client.Find(ctx, token, "")
 	if errors.Is(err, login.ErrSignedOut) {
 		return false, nil
@@ -186,6 +244,13 @@ func (a *app) isAlive(ctx context.Context, token string) (bool, error) {
 func (a *app) endTunnels(token string) {
 	if a.gateway != nil {
 		a.gateway.EndSession(token)
+	}
+}
+
+// doubtTunnels has the WebSockets of a user's sessions looked at.
+func (a *app) doubtTunnels(user string) {
+	if a.gateway != nil {
+		a.gateway.Recheck(user)
 	}
 }
 

@@ -146,15 +146,17 @@ func (u *wire) short(w http.ResponseWriter, r *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// TestTheSameBytesOnTheWire holds the gateway to what HTTP lets a client see.
-func TestTheSameBytesOnTheWire(t *testing.T) {
-	direct, through := bothWays(t, newWire())
+// wireCall is a call and the status of its answer.
+type wireCall struct {
+	call
+	status int
+}
+
+// wireCalls are what clients of Mattermost do, and what HTTP lets them do.
+func wireCalls() map[string]wireCall {
 	file, echo := "/api/v4/files/k3j9w2q8x7c5v1b6n4m0zpyrte", "/api/v4/echo"
 	session := []string{"Cookie", "MMAUTHTOKEN=k3j9w2q8x7c5v1b6n4m0zpyrte; theme=dark", "X-CSRF-Token", "k3j9w2q8x7c5v1b6n4m0zpyrtf", "X-Requested-With", "XMLHttpRequest"}
-	tests := map[string]struct {
-		call
-		status int
-	}{
+	return map[string]wireCall{
 		"a question":                     {call{method: "GET", path: echo + "?a=1;2&b=%2F+c"}, 200},
 		"a person's token":               {call{method: "GET", path: echo, header: []string{"Authorization", "Bearer k3j9w2q8x7c5v1b6n4m0zpyrte"}}, 200},
 		"a browser's cookies":            {call{method: "POST", path: echo, header: session, body: []byte(`{"a":1}`)}, 200},
@@ -196,11 +198,16 @@ func TestTheSameBytesOnTheWire(t *testing.T) {
 		"an answer that breaks off":      {call{method: "GET", path: "/api/v4/short"}, 200},
 		"a known length that breaks off": {call{method: "GET", path: "/api/v4/short?length"}, 200},
 	}
-	for _, name := range inOrder(tests) {
+}
+
+// TestTheSameBytesOnTheWire holds the gateway to what HTTP lets a client see.
+func TestTheSameBytesOnTheWire(t *testing.T) {
+	direct, through := bothWays(t, newWire())
+	calls := wireCalls()
+	for _, name := range inOrder(calls) {
 		t.Run(name, func(t *testing.T) {
-			tt := tests[name]
-			if got := compare(t, direct, through, tt.call); got.Status != tt.status {
-				t.Errorf("%d, want %d", got.Status, tt.status)
+			if got := compare(t, direct, through, calls[name].call); got.Status != calls[name].status {
+				t.Errorf("%d, want %d", got.Status, calls[name].status)
 			}
 		})
 	}

@@ -62,6 +62,7 @@ func (cmd demoCmd) start(ctx context.Context, c console) (*demo, error) {
 		"APP_ENV=development", "ADMIN_ADDR=", "HTTP_ADDR="+chatAt.listener.Addr().String(),
 		"PUBLIC_URL="+chatAt.url, "ALLOWED_ORIGINS="+erpAt.url, "MM_BASE_URL=http://"+mmAt.listener.Addr().String(),
 		"MM_ADMIN_TOKEN="+mm.AdminToken(), "MM_TEAM_SLUG="+simulator.DemoTeam, "MM_DEFAULT_CHANNELS=town-square",
+		"DATABASE_URL="+config.InMemory,
 	)})
 	if err != nil {
 		return nil, err
@@ -112,7 +113,7 @@ func (d *demo) run(ctx context.Context) error {
 	for _, s := range []*server.Server{d.matterpass.server, d.erp, d.simulator} {
 		group.Go(func() error { return s.Run(stop, now) })
 	}
-	group.Go(func() error { d.matterpass.settings.follow(stop); return nil })
+	group.Go(func() error { d.matterpass.beside(stop).Wait(); return nil })
 	return group.Wait()
 }
 

@@ -102,32 +102,6 @@ func keyLimiter(limiter *limit.Limiter, hasher limit.Hasher, refused func()) fun
 	}
 }
 
-// failures keeps the count of failed tries in memory.
-type failures struct {
-	counts *limit.Failures
-	hasher limit.Hasher
-}
-
-func (f failures) Begin(_ context.Context, account string, ceiling int) (func(login.Verdict), bool) {
-	key := f.hasher.Key("failures", account)
-	return func(v login.Verdict) { f.end(key, v) }, f.counts.Begin(key, ceiling)
-}
-
-func (f failures) end(key limit.Key, v login.Verdict) {
-	switch v {
-	case login.Succeeded:
-		f.counts.Succeed(key)
-	case login.NotCounted:
-		f.counts.Release(key)
-	default:
-		f.counts.Fail(key)
-	}
-}
-
-func (f failures) Clear(_ context.Context, account string) {
-	f.counts.Clear(f.hasher.Key("failures", account))
-}
-
 // witness has the gateway know every session that a sign-in of ours opened,
 // wherever it was asked for.
 type witness struct {
@@ -147,7 +121,8 @@ func (w witness) SignIn(ctx context.Context, account email.Address, password, co
 // leaves them open. Whether it could be told makes no difference to who signed out.
 type sessions struct {
 	login.Sessions
-	ended func(token string)
+	ended   func(token string)
+	doubted func(user string) // whose sessions may have ended
 }
 
 func (s sessions) End(ctx context.Context, token string) error {
@@ -155,10 +130,15 @@ func (s sessions) End(ctx context.Context, token string) error {
 	return s.Sessions.End(ctx, token)
 }
 
-// EndAll leaves the user's other sessions to the gateway's next look at them.
+// EndAll has the user's other sessions looked at as well.
 func (s sessions) EndAll(ctx context.Context, token string) error {
 	defer s.ended(token)
-	return s.Sessions.EndAll(ctx, token)
+	whose, unknown := s.Sessions.Find(ctx, token, "")
+	err := s.Sessions.EndAll(ctx, token)
+	if unknown == nil && err == nil {
+		s.doubted(whose.User.ID)
+	}
+	return err
 }
 
 // settings follows what Mattermost is set to, so that a change there needs no

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 
 	"github.com/rs/zerolog"
@@ -52,7 +53,16 @@ func newServing(ctx context.Context, cfg config.Config, logTo io.Writer, listene
 		t.close()
 		return nil, err
 	}
-	a := newApp(cfg, t, keys)
+	st, err := openStore(ctx, cfg, keys)
+	if err != nil {
+		t.close()
+		return nil, err
+	}
+	a, err := newApp(cfg, t, keys, st)
+	if err != nil {
+		t.close()
+		return nil, errors.Join(err, st.Close())
+	}
 	s, err := server.Listen(ctx, server.Options{
 		Addr: string(cfg.Server.HTTPAddr), Listener: listener, AdminAddr: string(cfg.Server.AdminAddr),
 		Handler: a.handler, Admin: a.admin, Certificate: certificate,
@@ -62,7 +72,7 @@ func newServing(ctx context.Context, cfg config.Config, logTo io.Writer, listene
 	})
 	if err != nil {
 		t.close()
-		return nil, err
+		return nil, errors.Join(err, st.Close())
 	}
 	return &serving{a, cfg, s, t}, nil
 }
@@ -103,15 +113,28 @@ func (s *serving) run(ctx context.Context) error {
 	defer release()
 	background, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go s.settings.follow(background)
-	if err := s.server.Run(stop, now); err != nil {
+	kept := s.beside(background)
+	err := s.server.Run(stop, now)
+	cancel()
+	kept.Wait()
+	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	return nil
 }
 
+// beside runs what requests do not wait for, until ctx ends.
+func (a *app) beside(ctx context.Context) *sync.WaitGroup {
+	var group sync.WaitGroup
+	group.Go(func() { a.settings.follow(ctx) })
+	group.Go(func() { a.login.Keep(ctx) })
+	group.Go(func() { purge(ctx, a.store) })
+	return &group
+}
+
 func (s *serving) close() {
 	s.client.Close()
+	_ = s.store.Close() // every call has ended
 	s.telemetry.log.Info().Msg("stopped")
 	s.telemetry.close()
 }

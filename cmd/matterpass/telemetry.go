@@ -15,6 +15,7 @@ import (
 	"matterpass/internal/login"
 	"matterpass/internal/mattermost"
 	"matterpass/internal/middleware"
+	"matterpass/internal/mint"
 	"matterpass/internal/observe"
 	"matterpass/internal/provision"
 )
@@ -110,6 +111,28 @@ func (t *telemetry) signIn(ctx context.Context, o login.Outcome) {
 		e.Stringer("client", o.Client.Addr)
 	}
 	e.Msg("sign-in")
+}
+
+// linked writes who became whose account, or is no longer.
+func (t *telemetry) linked(ctx context.Context, l login.Link, made bool) {
+	t.log.Info().Str("request_id", middleware.RequestID(ctx)).Bool("made", made).Str("by", l.By).
+		Str("issuer", observe.Foreign(l.Issuer)).Str("person", t.person(l.Issuer+" "+l.Subject)).Str("user_id", l.UserID).Msg("link")
+}
+
+// minted writes what became of an account's password, or of the way of making
+// sessions.
+func (t *telemetry) minted(ctx context.Context, e mint.Event) {
+	line := t.log.Info()
+	if e.Err != nil {
+		line = t.log.Warn().Str("error", observe.Foreign(e.Err.Error()))
+	}
+	line.Str("request_id", middleware.RequestID(ctx)).Str("what", e.What)
+	optional(line, "user_id", e.UserID)
+	optional(line, "kid", e.Kid)
+	if e.Ended {
+		line.Bool("other_sessions_ended", true)
+	}
+	line.Msg("minting")
 }
 
 func (t *telemetry) provisioned(ctx context.Context, o provision.Outcome) {

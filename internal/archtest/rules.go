@@ -22,7 +22,7 @@ func House() Rules {
 		Module: module,
 		Folders: map[string][]string{
 			"cmd/matterpass":        {Any},
-			"cmd/matterpass-plugin": {"internal/companion"},
+			"cmd/matterpass-plugin": {"internal/plugin"},
 
 			"internal/email":     {},
 			"internal/upstream":  {},
@@ -39,6 +39,7 @@ func House() Rules {
 			"internal/limit":      adapter,
 			"internal/oidc":       append([]string{"internal/assertion"}, adapter...),
 			"internal/mattermost": append([]string{"internal/mint", "internal/companion"}, adapter...),
+			"internal/shared":     adapter,
 			"internal/store":      append([]string{"internal/mint"}, adapter...),
 
 			"internal/config":     {},
@@ -47,7 +48,8 @@ func House() Rules {
 			"internal/erp":        {},
 			"internal/middleware": {},
 			"internal/observe":    {},
-			"internal/simulator":  {"internal/companion"},
+			"internal/plugin":     {"internal/companion"},
+			"internal/simulator":  {"internal/companion", "internal/plugin"},
 			"web":                 {},
 
 			"internal/gateway": append([]string{
@@ -69,7 +71,7 @@ func House() Rules {
 // fences keep libraries where they belong, and the domain free of HTTP and logs.
 func fences(domain []string) []Fence {
 	return []Fence{
-		{Import: mattermost, Only: []string{"internal/mattermost", "internal/simulator", "cmd/matterpass-plugin"}},
+		{Import: mattermost, Only: []string{"internal/mattermost", "internal/simulator", "internal/plugin", "cmd/matterpass-plugin"}},
 		{Import: envconfig, Only: []string{"internal/config"}},
 		{Import: chi + "/middleware", Only: []string{"internal/httpapi", "internal/server", "internal/middleware"}},
 		{Import: chi, Only: []string{"internal/httpapi", "internal/server"}},

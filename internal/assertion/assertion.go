@@ -127,7 +127,13 @@ func (v *Verifier) check(c claims) error {
 	if !c.Audience.has(v.o.Audience) {
 		return refuse("its aud does not name this service")
 	}
-	return c.checkTimes(v.o.Now(), v.o.Leeway, v.o.MaxAge)
+	if err := c.checkTimes(v.o.Now(), v.o.Leeway); err != nil {
+		return err
+	}
+	if time.Time(c.Expires).Sub(time.Time(c.Issued)) > v.o.MaxAge {
+		return refuse("it lives longer than an assertion may")
+	}
+	return nil
 }
 
 func typesFor(use login.Use) []string {

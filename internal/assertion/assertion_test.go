@@ -90,6 +90,8 @@ func TestAHeaderChoosesNothing(t *testing.T) {
 		"tampered payload":               tamper(genuine, 1),
 		"tampered signature":             tamper(genuine, 2),
 		"cut signature":                  genuine[:len(genuine)-4],
+		"signature in another spelling":  respell(t, genuine, 2),
+		"header in another spelling":     respell(t, hs256(plainHeader().with(object{"x": "12"}).json(t), plainClaims().json(t)), 0),
 		"leading space":                  " " + genuine,
 		"trailing line break":            genuine + "\n",
 		"line break inside":              genuine[:20] + "\n" + genuine[20:],

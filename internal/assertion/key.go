@@ -35,12 +35,10 @@ func (k key) fits(t token) bool {
 
 // usage is what a JWK says of itself (RFC 7517 section 4).
 type usage struct {
-	ID         string         `json:"kid"`
-	Type       string         `json:"kty"`
-	Use        string         `json:"use"`
-	Operations []string       `json:"key_ops"`
-	Algorithm  string         `json:"alg"`
-	Private    jsontext.Value `json:"d"`
+	ID         string   `json:"kid"`
+	Use        string   `json:"use"`
+	Operations []string `json:"key_ops"`
+	Algorithm  string   `json:"alg"`
 }
 
 // parseKeys reads a JWK Set. A key that cannot be used for verifying is left out,
@@ -83,15 +81,13 @@ func parseKey(text jsontext.Value) (key, bool) {
 	return k, len(k.algorithms) > 0
 }
 
-// verifies leaves out shared secrets, and private keys: whoever publishes one
-// has nothing left to prove with it.
 func (u usage) verifies() bool {
-	return u.Type != "oct" && len(u.Private) == 0 &&
-		(u.Use == "" || u.Use == "sig") &&
-		(u.Operations == nil || slices.Contains(u.Operations, "verify"))
+	return (u.Use == "" || u.Use == "sig") && (u.Operations == nil || slices.Contains(u.Operations, "verify"))
 }
 
 // algorithmsOf fixes the algorithms by the kind of key (RFC 8725 section 3.1).
+// Shared secrets have none, nor have private keys: whoever publishes one has
+// nothing left to prove with it.
 func algorithmsOf(public any) []jose.SignatureAlgorithm {
 	switch public := public.(type) {
 	case *rsa.PublicKey:

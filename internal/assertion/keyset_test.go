@@ -271,7 +271,7 @@ func TestKeySetsThatAreNotPlainAreNotTaken(t *testing.T) {
 		"an array":             answering(http.StatusOK, "["+good+"]"),
 		"a key with alg twice": answering(http.StatusOK, strings.Replace(good, `"kid"`, `"alg":"ES256","alg":"HS256","kid"`, 1)),
 		"more than 1 MiB":      answering(http.StatusOK, good+strings.Repeat(" ", 1<<20)),
-		"more than 64":         answering(http.StatusOK, `{"keys":[`+strings.Repeat(`{},`, 64)+`{}]}`),
+		"more than 64":         answering(http.StatusOK, strings.Replace(good, `[`, `[`+strings.Repeat(`{},`, 64), 1)),
 		"cut off":              func(r *http.Request) (*http.Response, error) { return brokenBody(r), nil },
 		"a redirect":           redirecting(good),
 		"in another case":      answering(http.StatusOK, strings.Replace(good, `"keys"`, `"Keys"`, 1)),

@@ -28,6 +28,9 @@ var (
 	}
 )
 
+// OwnSegments lists the first path segments that Matterpass answers itself.
+func OwnSegments() []string { return slices.Clone(ours) }
+
 // Decode applies Mattermost's rule and keeps Matterpass's own paths free.
 func (s *TeamSlug) Decode(text string) error {
 	switch {

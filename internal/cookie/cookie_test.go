@@ -243,9 +243,9 @@ func TestFlushAndInformationalAnswersDoNotSlipThrough(t *testing.T) {
 }
 
 func TestNewestOfTwinsIsTheBrowsersSession(t *testing.T) {
-	r := request("MMAUTHTOKEN=old; MMCSRF=c1", "MMAUTHTOKEN=new; MMCSRF=c2")
-	if cookie.TokenOf(r) != "new" || cookie.CSRFOf(r) != "c2" {
-		t.Errorf("TokenOf = %q, CSRFOf = %q", cookie.TokenOf(r), cookie.CSRFOf(r))
+	r := request("MMAUTHTOKEN=old; MMCSRF=c1; MMUSERID=u1", "MMAUTHTOKEN=new; MMCSRF=c2; MMUSERID=u2")
+	if cookie.TokenOf(r) != "new" || cookie.CSRFOf(r) != "c2" || cookie.UserOf(r) != "u2" {
+		t.Errorf("TokenOf = %q, CSRFOf = %q, UserOf = %q", cookie.TokenOf(r), cookie.CSRFOf(r), cookie.UserOf(r))
 	}
 	if cookie.TokenOf(request()) != "" {
 		t.Error("a token out of nothing")

@@ -20,6 +20,10 @@ func SetSession(h http.Header, token, user, csrf string) {
 // SignOut deletes the three cookies in every shape that we could have set.
 func SignOut(h http.Header) { h.Set(signOut, "1") }
 
+// KeepOut takes from an answer of somebody else's what is between SignOut and the
+// middleware.
+func KeepOut(h http.Header) { h.Del(signOut) }
+
 // Middleware rewrites every Set-Cookie of an answer to the policy for its
 // request.
 func Middleware(policy func(*http.Request) Policy) func(http.Handler) http.Handler {

@@ -11,6 +11,10 @@ import (
 // that was just set. Empty where there is none.
 func TokenOf(r *http.Request) string { return lastOf(r, Token) }
 
+// UserOf is the user's id in the User cookie, empty without one. Anybody can set
+// it: it is a claim.
+func UserOf(r *http.Request) string { return lastOf(r, User) }
+
 // CSRFOf returns the browser's CSRF value in the same way.
 func CSRFOf(r *http.Request) string { return lastOf(r, CSRF) }
 

@@ -31,3 +31,11 @@ func TestTrailersOfARequestEndHere(t *testing.T) {
 		t.Errorf("Mattermost saw %s", got)
 	}
 }
+
+func TestKeysOfIdempotencyArrive(t *testing.T) {
+	rig := start(t, http.HandlerFunc(echo))
+	a := rig.do("POST", "/plugins/billing/hook", "{}", "Idempotency-Key", "one", "X-Idempotency-Key", "two")
+	if a.Header.Get("Got-Idempotency-Key") != "one" || a.Header.Get("Got-X-Idempotency-Key") != "two" {
+		t.Errorf("%v", a.Header)
+	}
+}

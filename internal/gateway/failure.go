@@ -116,7 +116,7 @@ func asUpstream(err error) error {
 	switch {
 	case isTimeout(err) && !isDialing(err):
 		return fmt.Errorf("%w: %w", upstream.ErrTimeout, err)
-	case strings.Contains(err.Error(), "malformed HTTP"): // net/http has no type for it
+	case strings.Contains(err.Error(), "malformed "): // HTTP, MIME header: net/http has no type for it
 		return fmt.Errorf("%w: %w", upstream.ErrInvalid, err)
 	default:
 		return fmt.Errorf("%w: %w", upstream.ErrUnavailable, err)

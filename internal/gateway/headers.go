@@ -39,6 +39,7 @@ func isIdentity(name string) bool {
 // adjust makes Mattermost's answer ours to send.
 func (x *exchange) adjust(res *http.Response) error {
 	h := res.Header
+	cookie.KeepOut(h)
 	h.Del("Token") // the session token (docs/mattermost.md A2)
 	cleanTrailer(res.Trailer)
 	h.Del("X-Frame-Options")
@@ -53,6 +54,7 @@ func (x *exchange) adjust(res *http.Response) error {
 		cookie.SignOut(h)
 		x.EndSession(x.sent.token)
 	}
+	x.noticeRevocations(res)
 	res.Body = &impatient{ReadCloser: res.Body, limit: x.Stall, res: res}
 	return nil
 }

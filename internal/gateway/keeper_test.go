@@ -245,3 +245,13 @@ func TestASignInNeedsNoGoodByeFromTheSessionBefore(t *testing.T) {
 		t.Errorf("Mattermost got %q; the session before was alive at the login: %t", leaked, aliveAtLogin)
 	}
 }
+
+// TestNobodyElseSignsABrowserOut: a plugin's answer is Mattermost's, and may say
+// what is between us and the cookie middleware.
+func TestNobodyElseSignsABrowserOut(t *testing.T) {
+	rig := start(t, headersOf(200, "Matterpass-Sign-Out", "1"))
+	a := rig.get("/plugins/other/page", "Cookie", "MMAUTHTOKEN=k3j9w2q8x7c5v1b6n4m0zpyrte")
+	if a.Header.Values("Set-Cookie") != nil || a.Header.Values("Matterpass-Sign-Out") != nil {
+		t.Errorf("%v", a.Header)
+	}
+}

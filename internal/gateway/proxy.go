@@ -5,6 +5,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httputil"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -75,6 +76,7 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	keep(p.Out.Header, p.In.Header, "Cookie")
 	x.sent = forwardCookies(p.Out)
 	dropIdentity(p.Out.Header)
+	askOnce(p.Out.Header)
 	x.identify(p.Out.Header)
 	if x.on.class == socket {
 		x.setOrigin(p.Out.Header)
@@ -82,6 +84,17 @@ func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	if p.Out.Body != nil {
 		x.body = &body{ReadCloser: p.Out.Body}
 		p.Out.Body = x.body
+	}
+}
+
+// askOnce spells in another way what net/http takes for leave to send a POST
+// again when its connection breaks. It goes on for whom it is meant for.
+func askOnce(h http.Header) {
+	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, ok := h[name]; ok {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
 	}
 }
 

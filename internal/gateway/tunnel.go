@@ -133,7 +133,7 @@ func (x *exchange) join(t *tunnel, conn net.Conn, answer *answer) (bool, error) 
 	}
 	t.connect(client, conn)
 	t.speaking.Lock() // nothing before the 101
-	if !x.begin(t) {
+	if !x.begin(t, strings.Clone(userOf(x.r))) {
 		x.code = refuseDraining.word() // too late to say so
 		_ = client.Close()
 		return false, nil

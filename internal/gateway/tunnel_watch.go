@@ -9,19 +9,23 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// How many sessions are asked about at the same time, and how long for each.
+// How many sessions are asked about at the same time, how long for each, and how
+// many before it is looked who is in a hurry.
 const (
 	aliveParallel = 4
 	aliveTimeout  = 5 * time.Second
+	aliveFew      = 64
 )
 
-// every calls f once in a while until ctx ends.
-func every(ctx context.Context, d time.Duration, f func()) {
+// every calls f once in a while, and when woken, until ctx ends.
+func every(ctx context.Context, d time.Duration, wake <-chan struct{}, f func()) {
 	ticker := time.NewTicker(max(d, time.Millisecond))
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
+			f()
+		case <-wake:
 			f()
 		case <-ctx.Done():
 			return
@@ -67,12 +71,49 @@ func (ts *tunnels) of(token string) []*tunnel {
 	return nil
 }
 
+// Recheck asks Mattermost at once about the sessions of a user that have a
+// WebSocket, instead of in their turn, and about those of nobody knows whom; where
+// user is empty, about all. What Mattermost does not know any more loses its
+// WebSockets. Recheck does not wait for that.
+//
+// Whose a session is, browsers say themselves (MMUSERID). Who lies is asked about
+// in turn, and hears nothing more from Mattermost as it is (docs/mattermost.md G3).
+func (g *Gateway) Recheck(user string) {
+	ts := &g.tunnels
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.doubts++
+	for _, s := range ts.sessions {
+		if user == "" || s.user == "" || s.user == user {
+			s.due = time.Time{}
+		}
+	}
+	ts.wake()
+}
+
+func (ts *tunnels) wake() {
+	select {
+	case ts.hurry <- struct{}{}:
+	default: // somebody else did
+	}
+}
+
 // askDue asks about the sessions that are due and ends those that Mattermost does
 // not know any more. One that cannot be asked about goes on.
 func (g *Gateway) askDue(ctx context.Context) {
+	for ctx.Err() == nil {
+		tokens := g.tunnels.due(time.Now(), g.AliveEvery)
+		if len(tokens) == 0 {
+			return
+		}
+		g.askAbout(ctx, tokens)
+	}
+}
+
+func (g *Gateway) askAbout(ctx context.Context, tokens []string) {
 	var group errgroup.Group
 	group.SetLimit(aliveParallel)
-	for _, token := range g.tunnels.due(time.Now(), g.AliveEvery) {
+	for _, token := range tokens {
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 			defer cancel()
@@ -85,16 +126,24 @@ func (g *Gateway) askDue(ctx context.Context) {
 	_ = group.Wait() // they return none
 }
 
-// due returns the tokens whose time has come, and sets them a new one.
+// due returns a few tokens whose time has come, and sets them a new one. Those for
+// which somebody waits are first.
 func (ts *tunnels) due(now time.Time, interval time.Duration) []string {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	var tokens []string
+	var first, others []string
 	for token, s := range ts.sessions {
-		if !now.Before(s.due) {
-			s.due = now.Add(interval)
-			tokens = append(tokens, token)
+		switch {
+		case s.due.IsZero():
+			first = append(first, token)
+		case !now.Before(s.due):
+			others = append(others, token)
 		}
+	}
+	tokens := append(first, others...)
+	tokens = tokens[:min(len(tokens), aliveFew)]
+	for _, token := range tokens {
+		ts.sessions[token].due = now.Add(interval)
 	}
 	return tokens
 }

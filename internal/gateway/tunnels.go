@@ -19,9 +19,11 @@ type tunnels struct {
 	all      map[*tunnel]context.CancelCauseFunc // nil once it is open
 	clients  map[netip.Prefix]int
 	sessions map[string]*session
+	doubts   uint // how often somebody asked for questions out of turn
 	closed   bool
 	empty    sync.WaitGroup // of those that are open
 
+	hurry  chan struct{}  // a question is due before its turn
 	poller *poller        // nil before the first one
 	stop   func()         // ends what runs beside the tunnels
 	beside sync.WaitGroup // of that
@@ -31,13 +33,14 @@ type tunnels struct {
 // at hand for asking Mattermost about it.
 type session struct {
 	tunnels []*tunnel
-	due     time.Time // for asking
+	user    string    // the id that the browser claims, empty where it is not known
+	due     time.Time // for asking; zero is before everybody else
 }
 
 func newTunnels() tunnels {
 	return tunnels{
 		all: map[*tunnel]context.CancelCauseFunc{}, clients: map[netip.Prefix]int{},
-		sessions: map[string]*session{}, stop: func() {},
+		sessions: map[string]*session{}, stop: func() {}, hurry: make(chan struct{}, 1),
 	}
 }
 
@@ -58,7 +61,7 @@ func (g *Gateway) admit(network netip.Prefix, cancel context.CancelCauseFunc) (*
 	if ts.poller == nil && g.watchTunnels() != nil {
 		return nil, refuseTunnels
 	}
-	t := &tunnel{gateway: g, network: network}
+	t := &tunnel{gateway: g, network: network, doubts: ts.doubts}
 	ts.all[t] = cancel
 	ts.clients[network]++
 	return t, refusal{}
@@ -74,9 +77,9 @@ func (g *Gateway) watchTunnels() error {
 	ts := &g.tunnels
 	ts.poller, ts.stop = poller, func() { stop(); poller.close() }
 	ts.beside.Go(poller.run)
-	ts.beside.Go(func() { every(ctx, g.TunnelIdle/8, g.endIdle) })
+	ts.beside.Go(func() { every(ctx, g.TunnelIdle/8, nil, g.endIdle) })
 	if g.Alive != nil {
-		ts.beside.Go(func() { every(ctx, g.AliveEvery/45, func() { g.askDue(ctx) }) })
+		ts.beside.Go(func() { every(ctx, g.AliveEvery/45, ts.hurry, func() { g.askDue(ctx) }) })
 	}
 	return nil
 }
@@ -98,8 +101,8 @@ func (ts *tunnels) forget(t *tunnel) {
 }
 
 // begin makes a tunnel of a handshake, or reports that it is too late. The tunnel
-// can be ended from now on.
-func (g *Gateway) begin(t *tunnel) bool {
+// can be ended from now on. user is who the browser claims to be.
+func (g *Gateway) begin(t *tunnel, user string) bool {
 	ts := &g.tunnels
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -109,15 +112,28 @@ func (g *Gateway) begin(t *tunnel) bool {
 	ts.all[t] = nil
 	ts.empty.Add(1)
 	if t.token != "" {
-		s := ts.sessions[t.token]
-		if s == nil {
-			s = &session{due: firstDue(g.AliveEvery)}
-			ts.sessions[t.token] = s
-		}
-		s.tunnels = append(s.tunnels, t)
+		ts.enrol(t, user, g.AliveEvery)
 	}
 	g.Tunnels(+1)
 	return true
+}
+
+// enrol adds a tunnel to its session's. A doubt that came up during the handshake
+// did not find it, and may have been about it.
+func (ts *tunnels) enrol(t *tunnel, user string, interval time.Duration) {
+	s := ts.sessions[t.token]
+	if s == nil {
+		s = &session{user: user, due: firstDue(interval)}
+		ts.sessions[t.token] = s
+	}
+	if s.user != user {
+		s.user = "" // one of the claims is wrong
+	}
+	if t.doubts != ts.doubts {
+		s.due = time.Time{}
+		ts.wake()
+	}
+	s.tunnels = append(s.tunnels, t)
 }
 
 func (g *Gateway) remove(t *tunnel) {

@@ -22,6 +22,8 @@ func (a *API) Admin(o AdminOptions) http.Handler {
 	mux.Handle("GET /healthz", a.serve(a.alive))
 	mux.Handle("GET /readyz", a.Readiness())
 	mux.Handle("POST /admin/unlock", a.requireAdmin(a.serve(a.unlock)))
+	mux.Handle("POST /admin/links", a.requireAdmin(a.serve(a.link)))
+	mux.Handle("DELETE /admin/links", a.requireAdmin(a.serve(a.unlink)))
 	if o.Profiles != nil {
 		mux.Handle("/debug/pprof/", o.Profiles)
 	}

@@ -38,6 +38,8 @@ type Options struct {
 	StrictTransport bool // browsers shall use https for a year
 
 	Keys           []Key
+	SigningKeys    []Key          // never accepted as a bearer
+	Signatures     Signatures     // nil: no signed requests
 	AdminNetworks  []netip.Prefix // empty: any
 	ClientLimiter  middleware.Limiter
 	ProvisionLimit func(key string) middleware.Decision
@@ -53,7 +55,8 @@ type Options struct {
 // API answers the program's own addresses.
 type API struct {
 	Options
-	keys keyRing
+	keys    keyRing
+	signers keyRing
 }
 
 // New returns an API; Handler serves it.
@@ -61,7 +64,7 @@ func New(o Options) *API {
 	if o.BodyTimeout == 0 {
 		o.BodyTimeout = 10 * time.Second
 	}
-	return &API{Options: o, keys: newKeyRing(o.Keys)}
+	return &API{Options: o, keys: newKeyRing(o.Keys), signers: newKeyRing(o.SigningKeys)}
 }
 
 // handler is how this package's handlers look: they return before they write.

@@ -1,15 +1,18 @@
 package httpapi
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
 
 	"matterpass/internal/middleware"
+	"matterpass/internal/signature"
 )
 
 // Key is one API key of the ERP's back end. The same ID twice is rotation.
@@ -67,38 +70,79 @@ func scopeOf(pattern string) string {
 	return strings.TrimPrefix(pattern, "/api/mattermost/")
 }
 
+// Signatures checks signed requests; *signature.Verifier does. Its errors are
+// signature.ErrRefused, or what keeps a nonce from being remembered.
+type Signatures interface {
+	Verify(ctx context.Context, r *http.Request, body []byte) (keyID string, err error)
+}
+
 // requireKey lets only API keys with the route's scope through, each within its
-// own limit.
+// own limit. A signature stands in for sending the key.
 func (a *API) requireKey(pattern string) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			key, ok := a.keys.find(bearerOf(r.Header))
-			switch {
-			case !ok:
+		return a.serve(func(w http.ResponseWriter, r *http.Request) error {
+			key, err := a.caller(r)
+			if err != nil {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="matterpass"`)
-				a.Fail(w, r, errNoKey)
-			case !slices.Contains(key.scopes, scopeOf(pattern)):
-				a.Fail(w, r, errKeyScope)
-			default:
-				middleware.RecordOf(r.Context()).Key = key.id
-				if a.limitedKey(w, r, key.id) {
-					return
-				}
-				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, key)))
+				return err
 			}
+			if !slices.Contains(key.scopes, scopeOf(pattern)) {
+				return errKeyScope
+			}
+			middleware.RecordOf(r.Context()).Key = key.id
+			if a.limitedKey(w, key.id) {
+				return errClientLimited
+			}
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, key)))
+			return nil
 		})
 	}
 }
 
-func (a *API) limitedKey(w http.ResponseWriter, r *http.Request, id string) bool {
+// caller finds the key that a request carries or is signed with. Two proofs are
+// one too many: nobody knows which of them is meant.
+func (a *API) caller(r *http.Request) (hashedKey, error) {
+	if signature.IsSigned(r) && len(r.Header.Values("Authorization")) == 0 && a.Signatures != nil {
+		return a.signer(r)
+	}
+	key, ok := a.keys.find(bearerOf(r.Header))
+	if !ok || signature.IsSigned(r) {
+		return hashedKey{}, errNoKey
+	}
+	return key, nil
+}
+
+// signer reads the whole body, which the signature is about, and leaves it for
+// whoever comes next.
+func (a *API) signer(r *http.Request) (hashedKey, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return hashedKey{}, bodyError(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	id, err := a.Signatures.Verify(r.Context(), r, body)
+	if err != nil {
+		return hashedKey{}, err
+	}
+	return a.signers.named(id)
+}
+
+// named finds a key by its id, which a signature has proved.
+func (ring keyRing) named(id string) (hashedKey, error) {
+	for _, k := range ring {
+		if k.id == id {
+			return k, nil
+		}
+	}
+	return hashedKey{}, errNoKey
+}
+
+func (a *API) limitedKey(w http.ResponseWriter, id string) bool {
 	if a.ProvisionLimit == nil {
 		return false
 	}
 	decision := a.ProvisionLimit(id)
 	middleware.SetRateLimit(w.Header(), "key", decision)
-	if !decision.OK {
-		a.Fail(w, r, errClientLimited)
-	}
 	return !decision.OK
 }
 

@@ -6,6 +6,7 @@ import (
 	"matterpass/internal/login"
 	"matterpass/internal/oidc"
 	"matterpass/internal/provision"
+	"matterpass/internal/signature"
 	"matterpass/internal/ticket"
 	"matterpass/internal/upstream"
 )
@@ -62,6 +63,7 @@ func problems() []struct {
 		{login.ErrSpent, kind{"assertion_spent", 401, "Assertion used before", "An assertion is good for one sign-in. Ask for a new one."}},
 		{login.ErrSignedOut, kind{"signed_out", 401, "Not signed in", "There is no chat session in this browser."}},
 		{errNoKey, kind{"key_refused", 401, "API key refused", "Send a valid API key as Authorization: Bearer."}},
+		{signature.ErrRefused, kind{"key_refused", 401, "Signature refused", "The signature is not one of a valid key over method, target and body, made within the last minute and used once."}},
 		{errKeyScope, kind{"scope_missing", 403, "API key lacks the scope", "This API key is not for this call."}},
 		{errNetwork, kind{"network_refused", 403, "Network refused", "This call is not allowed from this network."}},
 		{errOrigin, kind{"origin_refused", 403, "Origin refused", "Pages of this origin may not call this address. Ask the operator to allow the origin."}},

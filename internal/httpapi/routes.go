@@ -34,32 +34,29 @@ const (
 	page
 	// ours: a page of ours, same origin only; never CORS.
 	ours
-	// ourScript: the same, for what changes something: browsers must say so.
-	ourScript
+	// entrance is browser, and a proof of who somebody is counts as theirs and not
+	// as their address's (orLimited).
+	entrance
+	// ourEntrance is the same for a page of ours, of which browsers must say so.
+	ourEntrance
 	// visitor: a person's whole tab or pop-up, sent here by another site.
 	visitor
 	// issuer: an identity provider's servers, whose token is its own proof.
 	issuer
 )
 
-// Addresses that more than the table names.
-const (
-	loginPath  = "/api/mattermost/login"
-	redeemPath = "/api/mattermost/launch/redeem"
-)
-
 // routes is every address of ours. Whatever is not here is Mattermost's.
 func (a *API) routes() []route {
 	return []route{
-		{http.MethodPost, loginPath, browser, a.signIn},
+		{http.MethodPost, "/api/mattermost/login", entrance, a.signIn},
 		{http.MethodPost, "/api/mattermost/logout", browser, a.signOut},
 		{http.MethodGet, "/api/mattermost/session", browser, a.session},
 		{http.MethodGet, "/api/mattermost/test-cookies", browser, a.testCookies},
 		{http.MethodGet, "/api/mattermost/health", browser, a.health},
 		{http.MethodPost, "/api/mattermost/provision", backend, a.provision},
 		{http.MethodPost, "/api/mattermost/launch", backend, a.launch},
-		{http.MethodPost, redeemPath, ourScript, a.redeem},
-		{http.MethodGet, launchPath, page, a.launchPage()},
+		{http.MethodPost, "/api/mattermost/launch/redeem", ourEntrance, a.redeem},
+		{http.MethodGet, "/launch", page, a.launchPage()},
 		{http.MethodGet, "/launch/launch.js", page, a.launchFile("launch.js")},
 		{http.MethodGet, "/launch/embedder.js", page, a.launchFile("embedder.js")},
 		{http.MethodGet, "/healthz", anybody, a.alive},
@@ -142,7 +139,7 @@ func (a *API) resources() map[string]resource {
 		if rt.method == http.MethodGet {
 			res.methods[http.MethodHead] = h
 		}
-		if rt.audience == browser {
+		if rt.audience == browser || rt.audience == entrance {
 			res.methods[http.MethodOptions] = a.own(a.cors()(http.HandlerFunc(noContent)))
 		}
 	}
@@ -170,12 +167,11 @@ func (a *API) guard(rt route) http.Handler {
 	var h http.Handler = a.named(rt)
 	switch rt.audience {
 	case browser:
-		h = chi.Chain(
-			a.cors(),
-			middleware.Origin(a.origins(), a.refuse(errOrigin)),
-			a.limitStrangers(rt),
-			a.body(),
-		).Handler(h)
+		h = chi.Chain(a.cors(), a.origin(), a.limitClients(), a.body()).Handler(h)
+	case entrance:
+		h = chi.Chain(a.cors(), a.origin(), a.limitStrangers, a.body()).Handler(h)
+	case ourEntrance:
+		h = chi.Chain(a.ownPage, a.body()).Handler(h)
 	case backend:
 		h = chi.Chain(
 			middleware.Networks(a.AdminNetworks, a.refuse(errNetwork)),
@@ -184,13 +180,11 @@ func (a *API) guard(rt route) http.Handler {
 			a.requireKey(rt.pattern),
 		).Handler(h)
 	case visitor:
-		h = middleware.RateLimit(a.ClientLimiter, a.refuse(errClientLimited))(h)
+		h = a.limitClients()(h)
 	case issuer:
-		h = chi.Chain(middleware.RateLimit(a.ClientLimiter, a.refuse(errClientLimited)), a.body()).Handler(h)
+		h = chi.Chain(a.limitClients(), a.body()).Handler(h)
 	case page:
 		h = a.page()(h)
-	case ourScript:
-		h = chi.Chain(a.ownPage, a.limitStrangers(rt), a.body()).Handler(h)
 	case ours:
 		h = chi.Chain(
 			a.sameOrigin,
@@ -200,19 +194,20 @@ func (a *API) guard(rt route) http.Handler {
 	return a.own(h)
 }
 
-// limitStrangers counts a client's requests, but for those that carry a proof of
-// who it is: handlers count these by its person (orLimited).
-func (a *API) limitStrangers(rt route) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		limited := a.limitClients()(next)
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if rt.pattern == redeemPath || rt.pattern == loginPath && r.Header.Get("Authorization") != "" {
-				next.ServeHTTP(w, r)
-				return
-			}
+// limitStrangers counts a client's requests, but for those with an assertion.
+func (a *API) limitStrangers(next http.Handler) http.Handler {
+	limited := a.limitClients()(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "" {
 			limited.ServeHTTP(w, r)
-		})
-	}
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (a *API) origin() func(http.Handler) http.Handler {
+	return middleware.Origin(a.origins(), a.refuse(errOrigin))
 }
 
 func (a *API) limitClients() func(http.Handler) http.Handler {

@@ -125,7 +125,12 @@ func (s *Service) prepare(ctx context.Context, who Identity, found resolution) e
 }
 
 func (s *Service) link(ctx context.Context, who Identity, userID string) error {
-	return s.Links.AddLink(ctx, Link{Issuer: who.Issuer, Subject: who.Subject, UserID: userID, By: LinkedBySignIn})
+	link := Link{Issuer: who.Issuer, Subject: who.Subject, UserID: userID, By: LinkedBySignIn}
+	err := s.Links.AddLink(ctx, link)
+	if err == nil {
+		s.Linked(ctx, link, true)
+	}
+	return err
 }
 
 // welcome makes the account of a newcomer. Where another sign-in was faster, the

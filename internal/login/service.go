@@ -42,6 +42,8 @@ type Options struct {
 	MaxAttempts func() int
 	// Decided is told of every sign-in that was decided.
 	Decided func(context.Context, Outcome)
+	// Linked is told of every link that is made or taken away.
+	Linked func(ctx context.Context, link Link, made bool)
 }
 
 // Proofs are the ports of signing in without a password.
@@ -88,6 +90,9 @@ func New(o Options) *Service {
 	}
 	if o.Decided == nil {
 		o.Decided = func(context.Context, Outcome) {}
+	}
+	if o.Linked == nil {
+		o.Linked = func(context.Context, Link, bool) {}
 	}
 	if o.MintHashes == nil {
 		o.MintHashes = func() bool { return false }

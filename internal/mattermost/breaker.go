@@ -26,13 +26,16 @@ const (
 // errBreakerOpen is the answer to a call that was not made.
 var errBreakerOpen = fmt.Errorf("%w: the circuit breaker is open", upstream.ErrUnavailable)
 
-func newBreaker() *gobreaker.CircuitBreaker[struct{}] {
+// breaker guards one thing that can be away.
+type breaker = gobreaker.CircuitBreaker[struct{}]
+
+func newBreaker(isFailure func(error) bool) *breaker {
 	return gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 		Interval:     breakerWindow,
 		BucketPeriod: breakerBucket,
 		Timeout:      breakerRest,
 		ReadyToTrip:  tooManyFailed,
-		IsSuccessful: func(err error) bool { return !isServersFault(err) },
+		IsSuccessful: func(err error) bool { return !isFailure(err) },
 		IsExcluded:   saysNothing,
 	})
 }
@@ -54,8 +57,8 @@ func saysNothing(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.As(err, &throttled)
 }
 
-func (c *Client) guarded(send func() error) error {
-	_, err := c.breaker.Execute(func() (struct{}, error) { return struct{}{}, send() })
+func guarded(b *breaker, send func() error) error {
+	_, err := b.Execute(func() (struct{}, error) { return struct{}{}, send() })
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		return errBreakerOpen
 	}

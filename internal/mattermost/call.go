@@ -8,6 +8,7 @@ import (
 
 	"github.com/mattermost/mattermost/server/public/model"
 
+	"matterpass/internal/login"
 	"matterpass/internal/upstream"
 )
 
@@ -26,12 +27,15 @@ const (
 	opUnlock   = "unlock"
 	opRevoke   = "revoke"
 	opPassword = "password"
+	opMint     = "mint"
+	opPlugin   = "plugin"
 )
 
 // Operations lists every name of a call.
 func Operations() []string {
 	return []string{
 		opSignIn, opSession, opSignOut, opPing, opSettings, opAccount, opCreate, opUpdate, opPlace, opJoin, opUnlock, opRevoke, opPassword,
+		opMint, opPlugin,
 	}
 }
 
@@ -87,7 +91,7 @@ func askOnce[T any](ctx context.Context, c *Client, q question, do func(context.
 	if err := c.pauses.check(q.operation); err != nil {
 		return answer, err
 	}
-	err = c.guarded(send)
+	err = guarded(c.breaker, send)
 	c.pauses.note(q.operation, err)
 	return answer, err
 }
@@ -120,13 +124,13 @@ func outcome(err error) string {
 	switch {
 	case err == nil:
 		return "ok"
-	case rejectionOf(err) != nil:
+	case rejectionOf(err) != nil, errors.Is(err, login.ErrMintRefused), errors.Is(err, login.ErrMFARequired):
 		return "rejected"
 	case errors.As(err, &throttled):
 		return "throttled"
 	case errors.Is(err, errBreakerOpen):
 		return "breaker_open"
-	case errors.Is(err, upstream.ErrUnavailable):
+	case errors.Is(err, upstream.ErrUnavailable), errors.Is(err, login.ErrMintUnavailable):
 		return "unavailable"
 	case errors.Is(err, context.Canceled):
 		return "gone"

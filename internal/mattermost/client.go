@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/mattermost/mattermost/server/public/model"
-	"github.com/sony/gobreaker/v2"
 
 	"matterpass/internal/login"
 )
@@ -56,7 +55,7 @@ const defaultTimeout = 10 * time.Second
 type Client struct {
 	Options
 	base    model.Client4 // copied for every call, never used itself
-	breaker *gobreaker.CircuitBreaker[struct{}]
+	breaker *breaker
 	pauses  pauses
 	outage  outage
 	refused refusedToken
@@ -76,7 +75,7 @@ func New(o Options) *Client {
 	if o.Observe == nil {
 		o.Observe = func(string, string, time.Duration) {}
 	}
-	c := &Client{Options: o, base: *model.NewAPIv4Client(o.BaseURL), breaker: newBreaker()}
+	c := &Client{Options: o, base: *model.NewAPIv4Client(o.BaseURL), breaker: newBreaker(isServersFault)}
 	c.base.HTTPClient = &http.Client{
 		Transport: guard{o.Transport},
 		// A 307 would carry the password to wherever the answer points.

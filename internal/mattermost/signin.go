@@ -58,8 +58,14 @@ func (c *Client) signInHeaders(from login.Client) map[string]string {
 
 // disown ends a session that Mattermost made and we do not hand out.
 func (c *Client) disown(ctx context.Context, x *exchange) {
-	token := x.header.Get(model.HeaderToken)
-	if x.status/100 != 2 || !isID(token) {
+	if x.status/100 == 2 {
+		c.drop(ctx, x.header.Get(model.HeaderToken))
+	}
+}
+
+// drop ends the session of a token, if it can be one, whoever waits no longer.
+func (c *Client) drop(ctx context.Context, token string) {
+	if !isID(token) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), outageWait)

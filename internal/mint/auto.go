@@ -64,6 +64,14 @@ func (a *Auto) Mint(ctx context.Context, m login.Minting) (login.Session, error)
 	}
 }
 
+// Hashes reports that making a session costs Mattermost a password check, as far
+// as is known without asking.
+func (a *Auto) Hashes() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return cmp.Or(a.chosen, a.Way) == ByManaged || a.Plugin == nil
+}
+
 // Choose answers the way that is pinned, and pins one where there is none yet. It
 // answers login.ErrMintUnavailable while nothing can be chosen.
 func (a *Auto) Choose(ctx context.Context) (string, error) {

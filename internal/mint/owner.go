@@ -129,22 +129,31 @@ func (o *owner) candidates(kept Password) []Password {
 // That comes second, and no failure of it costs the session.
 func (o *owner) renew(ctx context.Context, kept, works Password, session login.Session) (login.Session, error) {
 	now := o.now(works.Generation)
-	sessionsGoOn := true
-	if works != now {
-		var err error
-		if sessionsGoOn, err = o.set(ctx, now, true); err != nil {
-			o.tell(ctx, Event{What: RotationFailed, Kid: now.Kid, Generation: now.Generation, Err: err})
-			return session, nil
-		}
-	}
-	if kept != now {
-		err := o.settle(ctx, kept, now)
-		o.tell(ctx, Event{What: Rotated, Kid: now.Kid, Generation: now.Generation, Ended: !sessionsGoOn, Err: err})
-	}
-	if sessionsGoOn {
+	if kept == now && works == now {
 		return session, nil
 	}
-	return o.signIn(ctx, now) // the session ended with the others
+	if o.rotate(ctx, kept, works, now) {
+		return o.signIn(ctx, now) // the session ended with the others
+	}
+	return session, nil
+}
+
+// rotate reports whether it ended the account's sessions.
+func (o *owner) rotate(ctx context.Context, kept, works, now Password) (ended bool) {
+	event := Event{What: Rotated, Kid: now.Kid, Generation: now.Generation}
+	defer func() { o.tell(ctx, event) }()
+	if works != now {
+		goOn, err := o.set(ctx, now, true)
+		if err != nil {
+			event.What, event.Err = RotationFailed, err
+			return false
+		}
+		event.Ended = !goOn
+	}
+	if kept != now {
+		event.Err = o.settle(ctx, kept, now)
+	}
+	return event.Ended
 }
 
 // settle remembers a password that is known to work. Where another instance took

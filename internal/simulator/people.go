@@ -38,6 +38,9 @@ func (s *Server) addPerson(in Person) *person {
 		AuthService: in.AuthService, EmailVerified: !in.Unverified}, true)}
 	p.MfaActive, p.MfaSecret = in.MFASecret != "", in.MFASecret
 	p.IsBot, p.FailedAttempts = in.Bot, in.FailedAttempts
+	if in.Bot {
+		p.RemoteId = nil // as recorded
+	}
 	if in.Admin {
 		p.Roles = model.SystemAdminRoleId + " " + model.SystemUserRoleId
 	}

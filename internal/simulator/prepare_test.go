@@ -82,6 +82,10 @@ func accountsBefore() []preparation {
 		{"login-password-gitlab-user", func(w *world) {
 			w.ask("PUT", "/users/"+w.person("bob")+"/auth", `{"auth_service":"gitlab","auth_data":"4711"}`)
 		}},
+		{"d-plugin-mfa-user-me", func(w *world) {
+			w.SetVerified("carol@erp.test", true)
+			w.ask("PUT", "/users/"+w.person("carol")+"/auth", `{"auth_service":"gitlab","auth_data":"4711"}`)
+		}},
 		{"login-with-existing-cookie-xrw", setPassword("bob")},
 		{"login-garbage-hash already-hashed-*", func(w *world) {
 			w.ask("PUT", "/users/"+w.person("ah2045657")+"/password", `{"new_password":"garbage","already_hashed":"true"}`)
@@ -126,6 +130,10 @@ func sessionsBefore() []preparation {
 		{"pat-disabled-me pat-enabled-me", token("disable")},
 		{"pat-enabled-me", token("enable")},
 		{"pat-revoked-me", token("revoke")},
+		{"d-plugin-bare-post-nocsrf d-plugin-roles-nocsrf-post-nocsrf", func(w *world) { // renewed before
+			w.do("POST", "/api/v4/posts", w.resolve(`{"channel_id":"{{channel:town-square}}","message":"x"}`),
+				"Cookie", "MMAUTHTOKEN="+w.resolve("{{minted:"+strings.TrimSuffix(strings.TrimPrefix(w.name, "d-plugin-"), "-post-nocsrf")+"}}"))
+		}},
 		{"dbdown-me-uncached-session dbdown-admin-*", func(w *world) { w.InvalidateCaches() }},
 		{"dbdown-*", func(w *world) { w.FailDatabase(true) }},
 		{"dbup-again-me", func(w *world) {

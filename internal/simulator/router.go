@@ -56,6 +56,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveSocket(w, r)
 	case strings.HasPrefix(clean, "/api/v4/"):
 		s.serveAPI(w, r)
+	case strings.HasPrefix(clean, pluginsPath):
+		s.servePlugin(w, r)
 	case clean == "/robots.txt":
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		_, _ = io.WriteString(w, "User-agent: *\nDisallow: /\n")

@@ -43,13 +43,21 @@ func (s *Server) newSession(p *person, device string) *session {
 			"isMobile": "false", "isOAuthUser": "false", "isSaml": "false", "is_guest": "false",
 		},
 	}}
+	s.keep(p, made)
+	return made
+}
+
+// keep makes a session known; p is its owner, nil for nobody's.
+func (s *Server) keep(p *person, made *session) {
 	s.sessions[made.Token] = made
+	if p == nil {
+		return
+	}
 	p.signIns = append(p.signIns, made.Token)
 	if len(p.signIns) > sessionsPerPerson {
 		delete(s.sessions, p.signIns[0])
 		p.signIns = p.signIns[1:]
 	}
-	return made
 }
 
 type tokenPlace int
@@ -109,7 +117,10 @@ func (s *Server) recognise(c *call, token string, place tokenPlace, need access)
 	case place == inCookie && c.Method != http.MethodGet && !s.provesOrigin(c.Request, found):
 		return dropCookie(c)
 	}
-	c.session, c.user = found, s.people[found.UserId]
+	if c.user = s.people[found.UserId]; c.user == nil {
+		return refuseUserMissing // only a plugin makes sessions of nobody (F7)
+	}
+	c.session = found
 	return nil
 }
 

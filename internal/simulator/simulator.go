@@ -2,8 +2,9 @@
 // through Matterpass needs. It exists for the demo and for tests, and is held to recorded exchanges with a real
 // 11.6 server (testdata/transcripts); docs/mattermost.md gives the facts by number and the code cites them.
 //
-// Everything lives in memory behind one mutex and is gone with the process. It knows nothing of Matterpass, keeps
-// passwords in plain text, and must never hold anything that matters.
+// Everything lives in memory behind one mutex and is gone with the process. Of Matterpass it knows nothing but the
+// companion plugin, which it can run as Mattermost does. It keeps passwords in plain text, and must never hold anything
+// that matters.
 package simulator
 
 import (
@@ -44,6 +45,11 @@ type Options struct {
 	// PlainPasswordsOnly is a server from before passwords could be handed over as hashes: it takes such a hash for a
 	// password, and refuses it for its length.
 	PlainPasswordsOnly bool
+	// Plugin are the secrets of the companion plugin, with commas between them; empty means that it is not installed.
+	Plugin string
+	// MintTime is what it costs when a plugin makes a session, one at a time; Mattermost's price is about 4 ms (I2b),
+	// 0 means free.
+	MintTime time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Demo seeds the people, the team and the conversation of the demo, as Seed does.
@@ -68,6 +74,10 @@ type Server struct {
 	// hashing lets one password check through at a time, whoever's it is (I2). A channel, so that the wait for it
 	// counts as idle in a synctest bubble.
 	hashing chan struct{}
+	minting chan struct{} // the same for sessions that a plugin makes (I2b)
+
+	serverID string
+	plugins  map[string]http.Handler // by id
 
 	mu         sync.Mutex
 	settings   Settings
@@ -102,6 +112,8 @@ func New(o Options) *Server {
 		files:      map[string]*file{},
 		sockets:    map[*socket]struct{}{},
 		hashing:    make(chan struct{}, 1),
+		minting:    make(chan struct{}, 1),
+		serverID:   model.NewId(),
 		databaseUp: true,
 	}
 	if o.Now != nil {
@@ -109,6 +121,7 @@ func New(o Options) *Server {
 	}
 	s.living, s.close = context.WithCancel(context.Background())
 	s.routes = s.api()
+	s.installCompanion()
 	if o.Demo {
 		s.Seed()
 	}

@@ -56,6 +56,8 @@ func (s *Server) clientConfig(c *call) (any, error) {
 	}
 	maps.Copy(answer, map[string]string{
 		"Version":                         version,
+		"DiagnosticId":                    s.serverID,
+		"TelemetryId":                     s.serverID,
 		"SiteURL":                         s.settings.ServiceSettings.SiteURL,
 		"WebsocketURL":                    s.settings.ServiceSettings.WebsocketURL,
 		"EnableSignInWithEmail":           strconv.FormatBool(s.settings.EmailSettings.EnableSignInWithEmail),

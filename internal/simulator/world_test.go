@@ -37,6 +37,7 @@ func newWorld(t *testing.T, name string) *world {
 	if matches(name, "seed-first-*") {
 		return w
 	}
+	w.Install("test.erpsso", w.recordedPlugin())
 	w.SetVerified(simulator.AdminEmail, false)
 	for _, p := range cast() {
 		if bare || w.UserID(p.Email) != "" {
@@ -95,6 +96,9 @@ func (w *world) make(kind, name string) string {
 	case "session":
 		w.resolve("{{token:" + name + "}}")
 		return listed(w.t, w.ask("GET", "/users/"+w.person(name)+"/sessions", ""))
+	case "minted", "minted-csrf":
+		w.minted(name)
+		return w.bound["{{"+kind+":"+name+"}}"]
 	case "post":
 		w.Say(w.email(name), "off-topic", "hello")
 		var list struct{ Order []string }
@@ -122,7 +126,10 @@ func (w *world) person(name string) string {
 	if name == "mfa045236" {
 		p.MFASecret = mfaSecret
 	}
-	if !matches(w.name, "seed-*") && name != "v19911" && name != "extra" {
+	if name == "bb629589" {
+		p.Bot = true
+	}
+	if !matches(w.name, "seed-*") && name != "v19911" && name != "extra" && !p.Bot {
 		p.Teams = []string{"erp"}
 	}
 	return w.AddPerson(p)

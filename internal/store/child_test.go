@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"matterpass/internal/login"
@@ -13,7 +15,15 @@ import (
 // child is this test binary as another process. It says on stdout what was
 // acknowledged, and is killed at any moment.
 func child(job string) int {
-	s, err := Open(context.Background(), Options{Address: os.Getenv("STORE_TEST_ADDRESS"), Keys: keys("k1")})
+	o := Options{Address: os.Getenv("STORE_TEST_ADDRESS"), Keys: keys("k1")}
+	if job == "migrate" {
+		first, _ := fs.ReadFile(embedded, "migrations/00001_first.sql")
+		o.steps = fstest.MapFS{
+			"00001_first.sql":  {Data: first},
+			"00002_second.sql": {Data: []byte("-- +goose Up\n" + os.Getenv("STORE_TEST_STEP") + "\n")},
+		}
+	}
+	s, err := Open(context.Background(), o)
 	if err != nil {
 		fmt.Println("open:", err)
 		return 1

@@ -62,16 +62,26 @@ func (p *postgres) open(ctx context.Context) (write, read *sql.DB, err error) {
 // lock would go on waiting after its caller has left.
 func (p *postgres) pool(timeout time.Duration) *sql.DB {
 	ms := strconv.FormatInt(timeout.Milliseconds(), 10)
-	// An answer means that it is on the disk, whatever the server's default is. A
-	// stricter default stays.
-	settings := `SELECT set_config('statement_timeout', '` + ms + `', false), set_config('lock_timeout', '` + ms + `', false),
-		set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-			WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`
-	return stdlib.OpenDB(*p.config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, settings)
+	prepare := stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sessionSettings, ms)
 		return err
-	}))
+	})
+	// A connection that died unnoticed takes a write and never answers: then nobody
+	// knows. A ping before the write is worth a round trip, except in a burst.
+	look := stdlib.OptionShouldPing(func(_ context.Context, c stdlib.ShouldPingParams) bool {
+		return c.IdleDuration > 20*time.Millisecond
+	})
+	return stdlib.OpenDB(*p.config, prepare, look)
 }
+
+// sessionSettings hold for one connection. An answer means that it is on the
+// disk, whatever the server's default is; a stricter default stays. A client that
+// was killed gives its locks back within a second (PostgreSQL 14 or newer).
+const sessionSettings = `SELECT
+	set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),
+	set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+		WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false),
+	(SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = 'client_connection_check_interval')`
 
 // await gives a server that starts at the same time a while.
 func (p *postgres) await(ctx context.Context, db *sql.DB) error {
@@ -126,15 +136,14 @@ func (*postgres) skipLocked() string         { return " FOR UPDATE SKIP LOCKED" 
 
 func (*postgres) why(err error) (words string, kind fault) {
 	var e *pgconn.PgError
+	var dial *pgconn.ConnectError
 	switch {
 	case errors.As(err, &e):
 		return explainState(e.Code)
+	case errors.As(err, &dial):
+		return "the server cannot be reached", broken
 	case pgconn.SafeToRetry(err):
 		return "the connection broke", repeat // before anything was sent
-	}
-	var dial *pgconn.ConnectError
-	if errors.As(err, &dial) {
-		return "the server cannot be reached", broken
 	}
 	return "", broken
 }

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"matterpass/internal/config"
+	"matterpass/internal/limit"
+	"matterpass/internal/login"
+	"matterpass/internal/store"
+)
+
+// openStore opens what DATABASE_URL names, or the file that stands in for it.
+func openStore(ctx context.Context, cfg config.Config, keys []login.DeviceKey) (*store.Store, error) {
+	options := store.Options{Address: cfg.State.Database.Reveal(), Keys: storeKeys(keys)}
+	if options.Address == "" {
+		file, err := defaultDatabase()
+		if err != nil {
+			return nil, err
+		}
+		options.Address = "sqlite://" + file
+	}
+	return store.Open(ctx, options)
+}
+
+// defaultDatabase is data/matterpass.db below the working directory. The folder is
+// nobody else's to look into.
+func defaultDatabase() (string, error) {
+	folder, err := filepath.Abs("data")
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(folder, "matterpass.db"), os.MkdirAll(folder, 0o700)
+}
+
+func storeKeys(keys []login.DeviceKey) []store.Key {
+	derived := make([]store.Key, len(keys))
+	for i, k := range keys {
+		derived[i] = store.Key{ID: k.ID, Secret: derive(k.Secret, "store")}
+	}
+	return derived
+}
+
+// purgeEvery is how often what is over is removed from the database.
+const purgeEvery = 10 * time.Minute
+
+// purge removes what is over until ctx ends. What fails is tried the next time.
+func purge(ctx context.Context, s *store.Store) {
+	ticker := time.NewTicker(purgeEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case now := <-ticker.C:
+			_ = s.Purge(ctx, now)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// failures counts failed tries in the database, so that restarts and other
+// instances know of them. While it is away each instance counts by itself.
+type failures struct {
+	store  *store.Store
+	local  *limit.Failures
+	hasher limit.Hasher
+}
+
+func (f failures) Begin(ctx context.Context, account string, ceiling int) (func(login.Verdict), bool) {
+	ok, err := f.store.BeginTry(ctx, account, ceiling)
+	if err == nil {
+		background := context.WithoutCancel(ctx)
+		return func(v login.Verdict) { _ = f.store.EndTry(background, account, v) }, ok // what leaks counts as a failure
+	}
+	key := f.hasher.Key("failures", account)
+	return func(v login.Verdict) { f.end(key, v) }, f.local.Begin(key, ceiling)
+}
+
+func (f failures) end(key limit.Key, v login.Verdict) {
+	switch v {
+	case login.Succeeded:
+		f.local.Succeed(key)
+	case login.NotCounted:
+		f.local.Release(key)
+	default:
+		f.local.Fail(key)
+	}
+}
+
+func (f failures) Clear(ctx context.Context, account string) {
+	f.local.Clear(f.hasher.Key("failures", account))
+	_ = f.store.ClearTries(ctx, account) // counting too many refuses too soon; an administrator can try again
+}
