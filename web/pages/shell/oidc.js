@@ -13,6 +13,8 @@ const WORDS = {
     waiting: "Finish in the window that has opened.",
     blocked: "Your browser did not open the sign-in window. Open it here:",
     open: "Open the sign-in window",
+    denied: "Your company's sign-in did not let you in.",
+    failed: "Signing in did not work. Try again, or ask your help desk.",
   },
   de: {
     lead: "Melden Sie sich an, um Ihren Chat zu sehen.",
@@ -21,6 +23,8 @@ const WORDS = {
     waiting: "Schließen Sie die Anmeldung im geöffneten Fenster ab.",
     blocked: "Ihr Browser hat das Anmeldefenster nicht geöffnet. Öffnen Sie es hier:",
     open: "Anmeldefenster öffnen",
+    denied: "Die Anmeldung Ihrer Firma hat Sie nicht zugelassen.",
+    failed: "Die Anmeldung hat nicht geklappt. Versuchen Sie es noch einmal, oder fragen Sie Ihren Helpdesk.",
   },
 };
 
@@ -83,7 +87,7 @@ async function open(it, provider, words) {
   );
   const { ticket, code } = (await outcome) ?? {};
   if (ticket) await redeem(it, ticket);
-  else if (code) it.fail({ code, status: 403 });
+  else if (code) it.show(make("span", { role: "alert" }, code === "idp_denied" ? words.denied : words.failed), ...buttons(it, words));
 }
 
 const buttons = (it, words) => it.providers.map((provider) =>
