@@ -11,9 +11,10 @@ import (
 )
 
 //go:embed widget/matterpass.js widget/matterpass.d.ts pages/erp
+//go:embed pages/oidc/index.html pages/oidc/outcome.css pages/oidc/outcome.js
 //go:embed pages/doctor/index.html pages/doctor/doctor.css pages/doctor/doctor.js pages/doctor/verdict.js
 //go:embed pages/shell/index.html pages/shell/shell.css pages/shell/shell.js pages/shell/cards.js pages/shell/facts.js
-//go:embed pages/shell/frame.js pages/shell/live.js pages/shell/notify.js pages/shell/protocol.js pages/shell/session.js
+//go:embed pages/shell/frame.js pages/shell/live.js pages/shell/notify.js pages/shell/oidc.js pages/shell/protocol.js pages/shell/session.js
 //go:embed pages/shell/storage.js pages/shell/unread.js
 //go:embed pages/launch/index.html pages/launch/launch.js pages/launch/embedder.js
 var files embed.FS
@@ -32,6 +33,11 @@ func Shell() fs.FS { return sub("pages/shell") }
 // Launch holds the page to which a launch ticket leads: index.html, a template that
 // is told who may embed it, and its modules; it uses some of the shell's.
 func Launch() fs.FS { return sub("pages/launch") }
+
+// OIDC holds the page on which a sign-in with an identity provider ends, unless
+// it ends in chat: index.html, a template that is told the outcome, outcome.css
+// and outcome.js.
+func OIDC() fs.FS { return sub("pages/oidc") }
 
 // Doctor holds the page that finds out why an embedded chat does not work:
 // index.html, a template that is told how the browser came to it, doctor.css,

@@ -284,3 +284,30 @@ func FuzzNoLineLeavesInAnotherShape(f *testing.F) {
 		}
 	})
 }
+
+func TestTheCookieOfASignInUnderWayIsFirstPartyAndComesBackFromAnotherSite(t *testing.T) {
+	set := http.Cookie{Name: cookie.Flow + "id", Value: "sealed", MaxAge: 600}
+	for name, c := range map[string]struct {
+		policy cookie.Policy
+		want   string
+	}{
+		"https":              {cookie.Settings{}.Policy(true), "__Host-mp_oidc_id=sealed; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax"},
+		"https, all strict":  {cookie.Settings{SameSite: cookie.Strict, Domain: "test"}.Policy(true), "__Host-mp_oidc_id=sealed; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax"},
+		"http, in the house": {cookie.Settings{}.Policy(false), "mp_oidc_id=sealed; Path=/; Max-Age=600; HttpOnly; SameSite=Lax"},
+	} {
+		shaped := c.policy.Shape(set)
+		if got := shaped.String(); got != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
+		r := httptest.NewRequest("GET", "https://chat.test/", nil)
+		r.Header.Set("Cookie", shaped.Name+"=sealed; mp_oidc_other=tossed; MMUSERID=u")
+		flows := c.policy.FlowsOf(r)
+		if _, tossed := flows["other"]; flows["id"] != "sealed" || tossed == c.policy.Secure {
+			t.Errorf("%s: read %v", name, flows)
+		}
+		cookie.ForUpstream(r)
+		if got := r.Header.Get("Cookie"); got != "MMUSERID=u" {
+			t.Errorf("%s: goes to Mattermost: %s", name, got)
+		}
+	}
+}

@@ -25,6 +25,7 @@ type Options struct {
 	Provision *provision.Service // nil: provisioning is off (no admin token)
 	Tickets   *ticket.Service    // nil: launching is off
 	Board     *doctor.Board
+	OIDC      OIDC // the zero value: nobody signs in with an identity provider
 	Cookies   func(*http.Request) cookie.Policy
 
 	Development bool   // details of causes in answers

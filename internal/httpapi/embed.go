@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"matterpass/internal/cookie"
+	"matterpass/internal/oidc"
 )
 
 // shellPath is the page around Mattermost; its files lie below it.
@@ -17,6 +18,8 @@ type shellConfig struct {
 	Origins []string `json:"origins"` // whose messages it takes
 	Chat    string   `json:"chat"`    // what its child frame loads
 	Team    string   `json:"team"`
+
+	OIDC []oidc.Provider `json:"oidc,omitempty"` // the person may choose one
 }
 
 // shell serves the page that signs in and holds Mattermost in a frame of its own
@@ -46,7 +49,7 @@ func (a *API) renderShell() ([]byte, error) {
 		return nil, err
 	}
 	var text bytes.Buffer
-	err = page.Execute(&text, shellConfig{append([]string{}, a.AllowedOrigins...), a.ChatURL, a.Team})
+	err = page.Execute(&text, shellConfig{append([]string{}, a.AllowedOrigins...), a.ChatURL, a.Team, a.OIDC.list()})
 	return text.Bytes(), err
 }
 

@@ -39,7 +39,7 @@ func TestShellMayLoadAndBeHeldByTheConfiguredOnesOnly(t *testing.T) {
 func TestShellFilesAreAskedForAgain(t *testing.T) {
 	h := newHouse(t, withShell)
 	for name, media := range map[string]string{"shell.css": "text/css", "shell.js": "text/javascript", "cards.js": "text/javascript", "facts.js": "text/javascript",
-		"frame.js": "text/javascript", "live.js": "text/javascript", "notify.js": "text/javascript", "protocol.js": "text/javascript", "session.js": "text/javascript", "storage.js": "text/javascript", "unread.js": "text/javascript"} {
+		"frame.js": "text/javascript", "live.js": "text/javascript", "notify.js": "text/javascript", "oidc.js": "text/javascript", "protocol.js": "text/javascript", "session.js": "text/javascript", "storage.js": "text/javascript", "unread.js": "text/javascript"} {
 		got := h.do(call{method: "GET", path: "/embed/" + name})
 		if got.StatusCode != 200 || !strings.HasPrefix(got.Header.Get("Content-Type"), media) || got.Header.Get("Cache-Control") != "no-cache" || got.Header.Get("Etag") == "" {
 			t.Errorf("%s: %d %v", name, got.StatusCode, got.Header)

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"matterpass/internal/login"
+	"matterpass/internal/oidc"
 	"matterpass/internal/provision"
 	"matterpass/internal/signature"
 	"matterpass/internal/ticket"
@@ -51,6 +52,12 @@ func problems() []struct {
 		is   error
 		kind kind
 	}{
+		{oidc.ErrFlow, kind{"flow_invalid", 400, "No such sign-in", "This sign-in was begun in another browser, or too long ago. Begin again."}},
+		{oidc.ErrDenied, kind{"idp_denied", 403, "Sign-in not granted", "The company's sign-in page did not let this sign-in through."}},
+		{oidc.ErrNoAddress, kind{"email_missing", 403, "No e-mail address", "The company's sign-in does not say your e-mail address. The operator has to look at it."}},
+		{oidc.ErrUnknownProvider, kind{"not_found", 404, "Not found", "There is no such way to sign in."}},
+		{oidc.ErrInvalid, kind{"idp_invalid", 502, "Invalid answer from the identity provider", "The company's sign-in gave an answer that proves nothing. The operator has to look at it."}},
+		{oidc.ErrUnavailable, kind{"idp_unavailable", 503, "Identity provider unavailable", "The company's sign-in does not answer. Try again in a moment."}},
 		{login.ErrMFARequired, kind{"mfa_required", 401, "One-time code required", "A one-time code is needed as well. Send the current one of the authenticator app as mfa_code."}},
 		{login.ErrRefused, kind{"login_refused", 401, "Sign-in refused", "The e-mail address or the password is not right, or this account cannot sign in."}},
 		{login.ErrSpent, kind{"assertion_spent", 401, "Assertion used before", "An assertion is good for one sign-in. Ask for a new one."}},

@@ -39,6 +39,10 @@ const (
 	entrance
 	// ourEntrance is the same for a page of ours, of which browsers must say so.
 	ourEntrance
+	// visitor: a person's whole tab or pop-up, sent here by another site.
+	visitor
+	// issuer: an identity provider's servers, whose token is its own proof.
+	issuer
 )
 
 // routes is every address of ours. Whatever is not here is Mattermost's.
@@ -67,6 +71,7 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/embed/frame.js", page, a.shellFile("frame.js")},
 		{http.MethodGet, "/embed/live.js", page, a.shellFile("live.js")},
 		{http.MethodGet, "/embed/notify.js", page, a.shellFile("notify.js")},
+		{http.MethodGet, "/embed/oidc.js", page, a.shellFile("oidc.js")},
 		{http.MethodGet, "/embed/protocol.js", page, a.shellFile("protocol.js")},
 		{http.MethodGet, "/embed/session.js", page, a.shellFile("session.js")},
 		{http.MethodGet, "/embed/storage.js", page, a.shellFile("storage.js")},
@@ -76,6 +81,11 @@ func (a *API) routes() []route {
 		{http.MethodGet, "/embed-doctor/verdict.js", page, a.doctorFile("verdict.js")},
 		{http.MethodGet, "/embed-doctor/doctor.css", page, a.doctorFile("doctor.css")},
 		{http.MethodGet, "/embed-doctor/report", ours, a.report},
+		{http.MethodGet, "/auth/oidc/start", visitor, a.startOIDC},
+		{http.MethodGet, "/auth/oidc/callback", visitor, a.finishOIDC},
+		{http.MethodGet, "/auth/oidc/outcome.js", page, a.oidcFile("outcome.js")},
+		{http.MethodGet, "/auth/oidc/outcome.css", page, a.oidcFile("outcome.css")},
+		{http.MethodPost, "/auth/oidc/backchannel-logout", issuer, a.backchannelLogout},
 	}
 }
 
@@ -172,6 +182,10 @@ func (a *API) guard(rt route) http.Handler {
 			a.body(),
 			a.requireKey(rt.pattern),
 		).Handler(h)
+	case visitor:
+		h = a.limitClients()(h)
+	case issuer:
+		h = chi.Chain(a.limitClients(), a.body()).Handler(h)
 	case page:
 		h = a.page()(h)
 	case ours:

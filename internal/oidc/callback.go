@@ -37,7 +37,7 @@ var stateLength = base64.RawURLEncoding.EncodedLen(secretBytes)
 
 // Callback ends a sign-in with what the identity provider sent along with the
 // browser and the sealed cookie of FlowID. It answers ErrFlow, ErrDenied,
-// ErrInvalid or ErrUnavailable.
+// ErrInvalid, ErrNoAddress or ErrUnavailable.
 //
 // The proof's id is the sign-in's own: whatever else is kept or sent again, each
 // gives one session.

@@ -104,6 +104,7 @@ func TestIDTokensThatProveNothingAreRefused(t *testing.T) {
 		"empty subject":                {"sub": ""},
 		"subject that is a number":     {"sub": 4711},
 		"subject longer than 255":      {"sub": strings.Repeat("x", 256)},
+		"subject with a line break":    {"sub": "4711\n"},
 		"claims whose source is a lie": {"_claim_names": map[string]string{"email": "src1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -224,14 +225,12 @@ func TestAnAddressCountsAsVerifiedOnlyIfTheIssuerPlainlySaysSo(t *testing.T) {
 		email  string
 		want   bool
 	}{
-		"true":                    {map[string]any{"email_verified": true}, "dana@erp.test", true},
-		"false":                   {map[string]any{"email_verified": false}, "dana@erp.test", false},
-		"absent":                  {map[string]any{"email_verified": nil}, "dana@erp.test", false},
-		"the word true":           {map[string]any{"email_verified": "true"}, "dana@erp.test", false},
-		"one":                     {map[string]any{"email_verified": 1}, "dana@erp.test", false},
-		"a list":                  {map[string]any{"email_verified": []bool{true}}, "dana@erp.test", false},
-		"an address with a route": {map[string]any{"email": "dana@evil.test@erp.test"}, "", false},
-		"an address not of ASCII": {map[string]any{"email": "d\u0430na@erp.test"}, "", false},
+		"true":          {map[string]any{"email_verified": true}, "dana@erp.test", true},
+		"false":         {map[string]any{"email_verified": false}, "dana@erp.test", false},
+		"absent":        {map[string]any{"email_verified": nil}, "dana@erp.test", false},
+		"the word true": {map[string]any{"email_verified": "true"}, "dana@erp.test", false},
+		"one":           {map[string]any{"email_verified": 1}, "dana@erp.test", false},
+		"a list":        {map[string]any{"email_verified": []bool{true}}, "dana@erp.test", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newLiar(t)
@@ -241,6 +240,30 @@ func TestAnAddressCountsAsVerifiedOnlyIfTheIssuerPlainlySaysSo(t *testing.T) {
 				t.Errorf("%v, %+v", err, got.Proof.Identity)
 			}
 		})
+	}
+}
+
+func TestOneWithoutAUsableAddressIsRefused(t *testing.T) {
+	for name, address := range map[string]any{
+		"a route": "dana@evil.test@erp.test", "not ASCII": "d\u0430na@erp.test", "a display name": "Dana <dana@erp.test>", "two": "a@erp.test,b@erp.test",
+	} {
+		l := newLiar(t)
+		l.told(func(l *liar) { l.claims = set(map[string]any{"email": address}) })
+		if got, err := l.signIn(l.party()); !errors.Is(err, oidc.ErrNoAddress) || got.Proof.Subject != "" {
+			t.Errorf("%s: %v, %+v", name, err, got.Proof)
+		}
+	}
+}
+
+func TestANameThatCannotBeShownIsNone(t *testing.T) {
+	for name, want := range map[string]string{
+		"Dana Doe": "Dana Doe", "Dänä": "Dänä", "Dana\nDoe": "", "Dana\u202e": "", strings.Repeat("x", 129): "", "\x1b]0;": "",
+	} {
+		l := newLiar(t)
+		l.told(func(l *liar) { l.claims = set(map[string]any{"name": name}) })
+		if got, err := l.signIn(l.party()); err != nil || got.Proof.Name != want {
+			t.Errorf("%q: %v, %q", name, err, got.Proof.Name)
+		}
 	}
 }
 
@@ -267,7 +290,7 @@ func TestUserinfoIsAskedOnceForAnAddressThatTheTokenLeavesOut(t *testing.T) {
 		"address":                             {noAddress, nil, "dana@erp.test", true},
 		"address that is not vouched for":     {tell(`{"sub":"4711","email":"dana@erp.test"}`), nil, "dana@erp.test", false},
 		"verified as a word":                  {tell(`{"sub":"4711","email":"dana@erp.test","email_verified":"true"}`), nil, "dana@erp.test", false},
-		"no address":                          {tell(`{"sub":"4711"}`), nil, "", false},
+		"no address":                          {tell(`{"sub":"4711"}`), oidc.ErrNoAddress, "", false},
 		"another person's":                    {tell(`{"sub":"4712","email":"boss@erp.test","email_verified":true}`), oidc.ErrInvalid, "", false},
 		"nobody's":                            {tell(`{"email":"boss@erp.test","email_verified":true}`), oidc.ErrInvalid, "", false},
 		"a page":                              {tell(`<html>`), oidc.ErrInvalid, "", false},
@@ -293,7 +316,7 @@ func TestUserinfoIsAskedOnceForAnAddressThatTheTokenLeavesOut(t *testing.T) {
 	l := newLiar(t)
 	l.told(noAddress)
 	l.told(func(l *liar) { l.document = set(map[string]any{"userinfo_endpoint": nil}) })
-	if got, err := l.signIn(l.party()); err != nil || got.Proof.Email != "" || got.Proof.EmailVerified {
+	if got, err := l.signIn(l.party()); !errors.Is(err, oidc.ErrNoAddress) {
 		t.Errorf("without userinfo: %v, %+v", err, got.Proof.Identity)
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -14,12 +17,8 @@ import (
 	"matterpass/internal/login"
 )
 
-// Bounds of claims, in bytes; that of sub is OpenID Connect Core's own.
-const (
-	maxSubject = 255
-	maxName    = 256
-	maxSID     = 255
-)
+// maxName is the longest name of a person, in characters.
+const maxName = 128
 
 // claims of an ID token. Names are matched exactly and none may stand twice: of
 // two addresses nobody knows which one was vouched for.
@@ -61,15 +60,17 @@ func isGoogle(issuer, named string) bool {
 	return issuer == "https://accounts.google.com" && named == "accounts.google.com"
 }
 
-func (c claims) identity(issuer string) login.Identity {
+// identity is complete, or the error is ErrNoAddress.
+func (c claims) identity(issuer string) (login.Identity, error) {
 	address, _ := c.address()
-	return login.Identity{
-		Issuer: issuer, Subject: c.Subject, Email: address,
-		EmailVerified: address != "" && string(c.Verified) == "true",
-		Name:          cut(text(c.Name), maxName),
-		SID:           cut(text(c.SID), maxSID),
-		MultiFactor:   c.isMultiFactor(),
+	who := login.Identity{
+		Issuer: issuer, Subject: c.Subject, Email: address, EmailVerified: string(c.Verified) == "true",
+		Name: displayName(text(c.Name)), SID: identifier(text(c.SID)), MultiFactor: c.isMultiFactor(),
 	}
+	if err := who.Check(); err != nil {
+		return login.Identity{}, fmt.Errorf("%w: %w", ErrNoAddress, err)
+	}
+	return who, nil
 }
 
 // address is the person's, in its one spelling; named says that there is a
@@ -142,9 +143,17 @@ func texts(v jsontext.Value) (list []string) {
 	return list
 }
 
-// cut drops what is too long to be true: half a name helps nobody.
-func cut(s string, most int) string {
-	if len(s) > most {
+// displayName drops a name that cannot be shown: half of one helps nobody.
+func displayName(s string) string {
+	isHidden := func(r rune) bool { return !unicode.IsPrint(r) }
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > maxName || strings.ContainsFunc(s, isHidden) {
+		return ""
+	}
+	return s
+}
+
+func identifier(s string) string {
+	if !login.IsIdentifier(s) {
 		return ""
 	}
 	return s

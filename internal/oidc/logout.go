@@ -66,7 +66,7 @@ func (rp *RelyingParty) BackchannelLogout(ctx context.Context, raw string) (Logo
 		return Logout{}, err
 	}
 	return Logout{
-		Identity: login.Identity{Issuer: p.Issuer, Subject: c.Subject, SID: text(c.SID)},
+		Identity: login.Identity{Issuer: p.Issuer, Subject: identifier(c.Subject), SID: identifier(text(c.SID))},
 		ID:       c.ID, IssuedAt: token.IssuedAt, ExpiresAt: earlier(token.Expiry, token.IssuedAt.Add(maxLogoutAge)).Add(rp.Leeway),
 	}, nil
 }
@@ -85,8 +85,10 @@ func (rp *RelyingParty) checkLogout(p *provider, payload []byte, issued time.Tim
 		return c, invalid("logout token: it is about another event")
 	case c.Nonce != nil:
 		return c, invalid("logout token: it has a nonce, as ID tokens do")
-	case c.ID == "" || c.Subject == "" && text(c.SID) == "":
-		return c, invalid("logout token: it does not say who, or has no id")
+	case !login.IsIdentifier(c.ID):
+		return c, invalid("logout token: it has no id")
+	case identifier(c.Subject) == "" && identifier(text(c.SID)) == "":
+		return c, invalid("logout token: it does not say who")
 	case issued.After(now.Add(rp.Leeway)) || issued.Before(now.Add(-maxLogoutAge-rp.Leeway)):
 		return c, invalid("logout token: it is not fresh")
 	}

@@ -29,6 +29,9 @@ var (
 	ErrDenied = errors.New("the identity provider refused")
 	// ErrInvalid: what the identity provider sent proves nothing.
 	ErrInvalid = errors.New("the identity provider's answer is not valid")
+	// ErrNoAddress: the identity provider does not say the person's e-mail address,
+	// or none that could be an account's.
+	ErrNoAddress = errors.New("the identity provider names no usable address")
 	// ErrUnavailable: the identity provider does not answer. It is a
 	// login.ErrKeysUnavailable.
 	ErrUnavailable = fmt.Errorf("the identity provider does not answer: %w", login.ErrKeysUnavailable)

@@ -46,7 +46,7 @@ func (rp *RelyingParty) redeem(ctx context.Context, r redemption) (login.Identit
 			return login.Identity{}, err
 		}
 	}
-	return c.identity(r.Issuer), nil
+	return c.identity(r.Issuer)
 }
 
 // exchangeError keeps the token endpoint's words out of the log: its answer can
@@ -97,8 +97,8 @@ func (rp *RelyingParty) checkIDToken(r redemption, c claims, issued time.Time) e
 	switch {
 	case subtle.ConstantTimeCompare([]byte(c.Nonce), []byte(r.flow.Nonce)) != 1:
 		return invalid("ID token: the nonce is another one")
-	case c.Subject == "" || len(c.Subject) > maxSubject:
-		return invalid("ID token: the subject is missing or too long")
+	case !login.IsIdentifier(c.Subject):
+		return invalid("ID token: the subject is missing, too long or not of visible ASCII")
 	case issued.After(rp.Now().Add(rp.Leeway)):
 		return invalid("ID token: it was issued in the future")
 	case issued.Before(r.flow.Created.Add(-rp.Leeway)):

@@ -85,8 +85,12 @@ func (s *Service) check(t Ticket) error {
 	if t.Origin == "" && !s.o.AllowTopLevel || t.Origin != "" && !slices.Contains(s.o.Origins, t.Origin) {
 		return &login.Invalid{Field: "origin", Want: "is not an origin that may embed the chat"}
 	}
-	return checkTarget(t.Target, s.o.Reserved)
+	return s.CheckTarget(t.Target)
 }
+
+// CheckTarget answers an *login.Invalid for what is no path of the chat that a
+// ticket may lead to. Empty is the default target.
+func (s *Service) CheckTarget(target string) error { return checkTarget(target, s.o.Reserved) }
 
 // Open returns what a ticket is good for, and the proof that it is, without
 // spending it: for pages that ask first, and for the limits that come before.

@@ -37,7 +37,8 @@ export function read({ source, origin, data }, from, origins) {
 }
 
 // converse listens to the page around this window. The first hello pins whom it
-// is with: its origin and its nonce. act is told each message; the answer sends.
+// is with: its origin and its nonce. act is told each message and the origin; the
+// answer sends.
 export function converse(scope, origins, act) {
   let peer;
   const send = (type, members) =>
@@ -49,7 +50,7 @@ export function converse(scope, origins, act) {
       peer = { origin: event.origin, nonce: message.nonce };
       send("welcome");
     } else if (message.nonce !== peer.nonce || event.origin !== peer.origin) return;
-    act(message);
+    act(message, peer.origin);
   });
   return send;
 }

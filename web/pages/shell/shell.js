@@ -6,6 +6,7 @@ import { ME, facts } from "./facts.js";
 import { calm, chat, pathOf } from "./frame.js";
 import { listen } from "./live.js";
 import { notifier } from "./notify.js";
+import { company } from "./oidc.js";
 import { converse } from "./protocol.js";
 import { PATIENCE, PAUSE, TRIES, alone, backoff, caller, enter, problem, retriable, sleep } from "./session.js";
 import { foreign, lasting, ofTab, own, wipe } from "./storage.js";
@@ -24,6 +25,7 @@ const sameOrigin = home.origin === location.origin;
 const show = deck(document.querySelector("#card"));
 
 let host = {}; // the hello
+let embedder; // its origin
 let say = words();
 let turn; // aborted when overtaken
 let frame;
@@ -33,7 +35,10 @@ let questions = 0;
 const asked = new Map(); // questions to the host by id
 const heals = [];
 
-const send = converse(window, config.origins, (message) => actions[message.type](message));
+const send = converse(window, config.origins, (message, from) => {
+  embedder = from;
+  actions[message.type](message);
+});
 
 const actions = {
   hello(message) {
@@ -88,7 +93,7 @@ function signedOut() {
   leave();
   const back = hosted
     ? make("button", { onclick: () => (ofTab.remove(LEFT), start(1)) }, say.signIn)
-    : make("a", { className: "action", href: new URL("/login", home).href }, say.signIn);
+    : make("a", { className: "action", href: config.oidc ? "/auth/oidc/start" : new URL("/login", home).href }, say.signIn);
   send("unread", { unread: { messages: 0, mentions: 0 } });
   state("signed-out", make("span", { role: "status" }, say.signedOut), back);
 }
@@ -129,6 +134,7 @@ async function refused(thrown, attempt, signal) {
   if (error !== thrown) reportError(thrown);
   if (error.code === "mfa_required") return void state("mfa", ...codeForm(say, error, (code) => start(1, { code })));
   if (error.code === "signed_out") return void signedOut();
+  if (error.code === "credentials_missing" && config.oidc) return void offer(signal);
   if (error.code === "cookies_blocked") return void (await ladder(error));
   const wait = retriable(error) && backoff(attempt, error.retryAfter);
   const button = (!wait || wait > PATIENCE) && fail(error, attempt);
@@ -137,6 +143,15 @@ async function refused(thrown, attempt, signal) {
     await sleep(Math.min(left, 1000));
   }
   return wait;
+}
+
+// offer is for a host page that says nothing of who somebody is.
+function offer(signal) {
+  company({
+    providers: config.oidc, locale: host.locale, say, embedder, target, signal, call: caller(signal),
+    show: (...content) => state("signed-out", ...content),
+    done: () => start(1), fail: (error) => fail(error, 1),
+  });
 }
 
 function climb(signal, code, quiet) {
