@@ -54,9 +54,11 @@ func keys(ids ...string) []Key {
 	return list
 }
 
-// everywhere runs one promise over every kind of database.
+// everywhere runs one promise over every kind of database, beside other promises:
+// most of a test's time is waiting for the disk.
 func everywhere(t *testing.T, promise func(t *testing.T, f *fixture)) {
 	t.Helper()
+	t.Parallel()
 	addresses := map[string]func(t *testing.T) string{
 		"memory":     func(*testing.T) string { return inMemory },
 		"sqlite":     sqliteAddress,

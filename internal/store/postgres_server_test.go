@@ -73,9 +73,11 @@ func missingTool(t *testing.T, err error) {
 	t.Skip("no PostgreSQL here: ", err)
 }
 
-// ownServer is one that the test may do anything to.
+// ownServer is one that the test may do anything to. It takes a while to make:
+// such tests run beside others.
 func ownServer(t *testing.T, maxConns int) *server {
 	t.Helper()
+	t.Parallel()
 	s, err := newServer(maxConns)
 	if err != nil {
 		missingTool(t, err)
