@@ -38,7 +38,8 @@
 export class MattermostChat extends HTMLElement {
   /**
    * How the person signs in: the credentials, or a function that is called
-   * once per sign-in and only when there is no session. A property, never an
+   * once per sign-in and only when there is no session. An assertion and a ticket
+   * are good once, so they need the function. A property, never an
    * attribute: what is in the document can be read by everything in it.
    * Setting it for the first time signs in. Setting it again does nothing by
    * itself, so that a framework may hand in a new function at every render:
@@ -98,12 +99,15 @@ export class MattermostChat extends HTMLElement {
   removeEventListener(type: string, listener: EventListenerOrEventListenerObject, options?: boolean | EventListenerOptions): void;
 }
 
-export interface Credentials {
-  email: string;
-  password: string;
+/** One of three: what your back end says of whoever is signed in there, or a password. */
+export type Credentials = (
+  | { /** An assertion (JWT), good for one sign-in: docs/backend.md. */ token: string }
+  | { /** The ticket of a launch address: what follows its `#`. */ ticket: string }
+  | { email: string; password: string }
+) & {
   /** Six digits; without it the element asks for them where Mattermost does. */
   mfa_code?: string;
-}
+};
 
 export type CredentialsSource = Credentials | (() => Credentials | Promise<Credentials>);
 

@@ -29,7 +29,7 @@ function show(now) {
   people.disabled = false;
   chat.setAttribute("server", now.chat);
   chat.setAttribute("email", now.user.email);
-  chat.credentials = () => ({ email: now.user.email, password: now.user.password });
+  chat.credentials = async () => (await fetch("/erp/assertion", { method: "POST" })).json(); // {token}, good once
 }
 
 people.addEventListener("change", async () => {

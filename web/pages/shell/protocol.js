@@ -9,9 +9,12 @@ const flag = (value) => typeof value === "boolean";
 const nonce = (value) => typeof value === "string" && /^[\d,]{7,64}$/.test(value);
 const optional = (check) => (value) => value === undefined || value === null || check(value);
 
-// isCredentials lets further members of the host's own object pass unread.
+// isCredentials takes an assertion, a launch ticket or a password, and lets further
+// members of the host's own object pass unread.
 const isCredentials = (value) =>
-  typeof value === "object" && text(320)(value.email) && text(1024)(value.password) && optional(text(16))(value.mfa_code);
+  typeof value === "object" &&
+  [value.email, value.mfa_code].every(optional(text(320))) &&
+  (text(8192)(value.token) || text(64)(value.ticket) || (text(320)(value.email) && text(1024)(value.password)));
 
 // What the host may say, and the members of each message.
 export const FROM_HOST = {

@@ -20,20 +20,20 @@ export const problem = (status, answer, headers) => ({
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-// caller answers call(path, body): a GET, or with a body a POST, whose answer is
-// JSON. A GET's 401 is undefined: nobody is signed in.
+// caller answers call(path, body, token): a GET, or with a body or a bearer token a
+// POST, whose answer is JSON. A GET's 401 is undefined: nobody is signed in.
 export function caller(signal) {
-  return async (path, body) => {
+  return async (path, body, token) => {
     const response = await fetch(`/api/mattermost/${path}`, {
-      method: body && "POST",
-      headers: body && { "Content-Type": "application/json" },
+      method: body || token ? "POST" : "GET",
+      headers: { ...(body && { "Content-Type": "application/json" }), ...(token && { Authorization: `Bearer ${token}` }) },
       body: body && JSON.stringify(body),
       keepalive: path === "logout", // outlives a frame that is removed
       signal: path === "logout" ? AbortSignal.timeout(PATIENCE) : AbortSignal.any([AbortSignal.timeout(PATIENCE), signal]),
     }).catch(() => {
       throw problem(0, { code: "unreachable" });
     });
-    if (response.status === 401 && !body) return undefined;
+    if (response.status === 401 && !body && !token) return undefined;
     const answer = await response.json().catch(() => response.status === 204);
     if (response.ok && answer) return answer;
     throw problem(response.ok ? 502 : response.status, answer, response.headers);
@@ -48,13 +48,19 @@ export const alone = (work, signal, locks = globalThis.navigator?.locks) =>
   locks ? locks.request("matterpass.sign-in", { signal }, work) : work();
 
 // login spends what the host gave, whatever kind of proof that is.
-const login = (it, { email, password, mfa_code: code }) => it.call("login", { email, password, mfa_code: it.code ?? code });
+function login(it, { token, ticket, email, password, mfa_code: given }) {
+  const code = it.code ?? given;
+  if (token) return it.call("login", code && { mfa_code: code }, token);
+  if (ticket) return it.call("launch/redeem", { ticket, embedder: it.embedder, mfa_code: code });
+  return it.call("login", { email, password, mfa_code: code });
+}
 
 // enter answers the session of the person whom the host page means: the one that
 // is there, or a new one. it has
 //   email        whom the host says, if it does
 //   code         of the second factor, if it was asked for
 //   guarded      false where no host page vouches for anybody
+//   embedder     the host page's origin
 //   call, ask    Matterpass, and the host's credentials
 //   foreign      whether this browser's storage may be another person's
 //   clean        clears it, by starting over or in place
@@ -69,12 +75,13 @@ export async function enter(it, again = false) {
   it.on("signing-in");
   const given = await it.ask();
   if (!given) throw problem(401, { code: "credentials_missing" });
-  if (it.foreign(given.email)) return change(it, false);
+  if (given.email && it.foreign(given.email)) return change(it, false);
   const session = await login(it, given);
   await sleep(PAUSE);
   const kept = await it.call("session");
   if (kept?.user.id !== session.user.id) throw problem(401, { code: "cookies_blocked" });
   it.on("signin", session);
+  if (it.foreign(session.user.email, true)) await it.clean(); // nobody had said who it would be
   return session;
 }
 

@@ -160,7 +160,7 @@ function climb(signal, code, quiet) {
     signal.throwIfAborted();
     if (hosted) await tryRung(call);
     return enter({
-      email: host.email, code, guarded: hosted, call, clean,
+      email: host.email, code, guarded: hosted, embedder, call, clean,
       ask: () => ask(quiet ? "expired" : "signed-out"),
       foreign: (email, signedIn) => sameOrigin && !wiped && foreign(email, signedIn),
       on(what, session) {

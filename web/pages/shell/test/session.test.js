@@ -36,7 +36,7 @@ test("a proxy's page becomes the same shape", () => {
   assert.equal(problem(502).code, "upstream_unavailable");
 });
 
-const codes = ["login_refused", "origin_refused", "rate_limited", "upstream_invalid", "upstream_unavailable", "busy", "upstream_timeout", "invalid_request", "unreachable", "cookies_blocked", "not_live", "credentials_missing", "session_expired", "not_provisioned", "seat_limit", "constructor", "never heard of it"];
+const codes = ["login_refused", "origin_refused", "rate_limited", "upstream_invalid", "upstream_unavailable", "busy", "upstream_timeout", "invalid_request", "unreachable", "cookies_blocked", "not_live", "credentials_missing", "session_expired", "not_provisioned", "seat_limit", "ticket_spent", "ticket_missing", "embedder_refused", "conflict", "mint_refused", "constructor", "never heard of it"];
 
 test("every code says what happened and what to do, in every language", () => {
   for (const locale of ["en", "de-AT"]) {
@@ -63,8 +63,8 @@ test("after the last try the advice is no longer to wait", () => {
 // walk runs enter against answers in order and returns the calls it made.
 async function walk(answers, change = {}) {
   const log = [];
-  const call = async (path, body) => {
-    log.push(body ? `${path} ${JSON.stringify(body)}` : path);
+  const call = async (path, body, token) => {
+    log.push([path, body && JSON.stringify(body), token].filter(Boolean).join(" "));
     const answer = answers.shift();
     if (answer instanceof Error) throw answer;
     return answer;
@@ -83,6 +83,24 @@ test("a session that is there is taken, and costs no sign-in", async () => {
 test("without a session the host's credentials make one, and it is looked at", async () => {
   const { log } = await walk([undefined, session("demo"), session("demo")], { code: "123456" });
   assert.deepEqual(log, ["session", "(signing-in)", 'login {"email":"demo@erp.test","password":"p","mfa_code":"123456"}', "session", "(signin)"]);
+});
+
+test("an assertion goes into the header, a ticket to where it is redeemed", async () => {
+  const answers = () => [undefined, session("demo"), session("demo")];
+  const given = (it) => ({ ask: async () => it });
+  assert.equal((await walk(answers(), given({ token: "t" }))).log[2], "login t");
+  assert.equal((await walk(answers(), { ...given({ token: "t" }), code: "123456" })).log[2], 'login {"mfa_code":"123456"} t');
+  const ticket = await walk(answers(), { ...given({ ticket: "mt1_x" }), embedder: "https://erp.test" });
+  assert.equal(ticket.log[2], 'launch/redeem {"ticket":"mt1_x","embedder":"https://erp.test"}');
+});
+
+test("whose storage it is shows only once the assertion has said who it is", async () => {
+  let foreign = true;
+  const { log } = await walk([undefined, session("demo"), session("demo")], {
+    ask: async () => ({ token: "t" }), foreign: (email, signedIn) => signedIn && foreign, clean: async () => void (log.push("clean"), (foreign = false)),
+  });
+  assert.equal(foreign, false);
+  assert.deepEqual(log.slice(-2), ["(signin)", "clean"]);
 });
 
 test("cookies that do not come back are named", async () => {
