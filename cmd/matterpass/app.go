@@ -18,7 +18,7 @@ import (
 	"matterpass/internal/mattermost"
 	"matterpass/internal/middleware"
 	"matterpass/internal/provision"
-	"matterpass/internal/store"
+	"matterpass/internal/shared"
 	"matterpass/web"
 )
 
@@ -29,20 +29,24 @@ type app struct {
 	board    *doctor.Board
 	gateway  *gateway.Gateway // nil with GATEWAY=off
 	client   *mattermost.Client
-	store    *store.Store
+	state    state
 	login    *login.Service
 	seen     gateway.Seen // the sessions that Mattermost vouched for
 	settings *settings
 }
 
-// limiters by the name under which metrics show them.
-type limiters struct{ login, client, identity, provision *limit.Limiter }
+// limiters decide for each kind of key; local is what this process holds of them,
+// by the name under which metrics show it.
+type limiters struct {
+	login, client, identity, provision buckets
+	local                              map[string]*limit.Limiter
+}
 
 // parts is what everything is made of.
 type parts struct {
 	cfg       config.Config
 	telemetry *telemetry
-	store     *store.Store
+	state     state
 	client    *mattermost.Client
 	limiters  limiters
 	hasher    limit.Hasher
@@ -50,29 +54,26 @@ type parts struct {
 	provision *provision.Service // nil without an admin token
 }
 
-func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey, st *store.Store) (*app, error) {
+func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey, st state) (*app, error) {
 	client := mattermost.New(mattermost.Options{
 		BaseURL: string(cfg.Mattermost.BaseURL), AdminToken: cfg.AdminTokens.Token, Timeout: cfg.Mattermost.Timeout,
 		HTTPS: cfg.Addresses.PublicURL.HTTPS(), Observe: t.metrics.Upstream,
 	})
 	p := parts{
-		cfg: cfg, telemetry: t, store: st, client: client,
-		limiters: limiters{newLimiter(cfg.Limits.Login), newLimiter(cfg.Limits.Client), newLimiter(cfg.Limits.Identity), newLimiter(cfg.Limits.Provision)},
-		hasher:   limit.NewHasher(derive(keys[0].Secret, "limiter keys")),
-		devices:  login.NewDevices(deviceKeys(keys)...),
+		cfg: cfg, telemetry: t, state: st, client: client, limiters: newLimiters(cfg.Limits, st.redis),
+		hasher:  limit.NewHasher(derive(keys[0].Secret, "limiter keys")),
+		devices: login.NewDevices(deviceKeys(keys)...),
 	}
 	hasAdmin := cfg.AdminTokens.Token() != ""
 	if hasAdmin {
 		p.provision = newProvision(p)
 	}
-	a := &app{client: client, store: st, seen: gateway.NewMemory(0), settings: newSettings(client, hasAdmin)}
+	a := &app{client: client, state: st, seen: gateway.NewMemory(0), settings: newSettings(client, hasAdmin)}
 	var err error
 	if a.login, err = newLogin(p, a); err != nil {
 		return nil, err
 	}
-	t.watch(client, a.login, map[string]*limit.Limiter{
-		"login": p.limiters.login, "client": p.limiters.client, "identity": p.limiters.identity, "provision": p.limiters.provision,
-	})
+	t.watch(client, a.login, p.limiters.local)
 	a.board = doctor.NewBoard(doctor.Options{Checks: checks(p, hasAdmin)})
 	return a, a.serve(p)
 }
@@ -83,11 +84,11 @@ func (a *app) serve(p parts) error {
 	options := apiOptions(p.cfg, a.login, a.board)
 	options.ClientLimiter, options.Provision = clients, p.provision
 	options.ProvisionLimit = keyLimiter(p.limiters.provision, p.hasher, p.telemetry.refused("provision"))
-	if err := acceptSignatures(&options, p.store); err != nil {
+	if err := acceptSignatures(&options, p.state.once()); err != nil {
 		return err
 	}
 	if a.login.Minter != nil {
-		tickets, err := newTickets(p.cfg, p.store)
+		tickets, err := newTickets(p.cfg, p.state.tickets())
 		if err != nil {
 			return err
 		}
@@ -106,8 +107,20 @@ func (a *app) serve(p parts) error {
 	return nil
 }
 
-func newLimiter(r config.Rate) *limit.Limiter {
-	return limit.New(limit.Options{Tokens: r.Tokens, Per: r.Per})
+// newLimiters shares the buckets where there is a Redis for that.
+func newLimiters(rates config.Limits, redis *shared.Redis) limiters {
+	l := limiters{local: map[string]*limit.Limiter{}}
+	made := func(name string, r config.Rate) buckets {
+		local := limit.New(limit.Options{Tokens: r.Tokens, Per: r.Per})
+		l.local[name] = local
+		if redis == nil {
+			return local
+		}
+		return limit.NewShared(local, name, redis)
+	}
+	l.login, l.client = made("login", rates.Login), made("client", rates.Client)
+	l.identity, l.provision = made("identity", rates.Identity), made("provision", rates.Provision)
+	return l
 }
 
 func newLogin(p parts, a *app) (*login.Service, error) {
@@ -115,9 +128,9 @@ func newLogin(p parts, a *app) (*login.Service, error) {
 	o := login.Options{
 		Passwords: witness{a.client, a.seen}, Sessions: sessions{a.client, a.endTunnels, a.doubtTunnels},
 		Limiter:     accountLimiter{p.limiters.login, p.hasher, t.refused("login")},
-		Failures:    failures{p.store, limit.NewFailures(0), p.hasher},
+		Failures:    failures{p.state.store, limit.NewFailures(0), p.hasher},
 		Devices:     p.devices,
-		Records:     p.store.Records(),
+		Records:     p.state.store.Records(),
 		Concurrency: cfg.Mattermost.LoginConcurrency, Queue: cfg.Mattermost.LoginQueue, Patience: cfg.Mattermost.Timeout,
 		MaxAttempts: a.settings.MaxAttempts, Decided: t.signIn, Linked: t.linked,
 		MaxAge: time.Duration(cfg.Sessions.MaxAge), Idle: time.Duration(cfg.Sessions.Idle),
@@ -135,7 +148,7 @@ func newLogin(p parts, a *app) (*login.Service, error) {
 
 func newProvision(p parts) *provision.Service {
 	return provision.New(provision.Options{
-		Directory: p.client, Memory: memory{p.store}, Teams: defaultTeams(p.cfg), Decided: p.telemetry.provisioned,
+		Directory: p.client, Memory: memory{p.state.store}, Teams: defaultTeams(p.cfg), Decided: p.telemetry.provisioned,
 		Password: provision.Policy{MinLength: p.cfg.Limits.PasswordMinLength, Strict: p.cfg.Production()},
 	})
 }
@@ -150,7 +163,10 @@ func defaultTeams(cfg config.Config) []provision.Team {
 // checks is what readiness rests on.
 func checks(p parts, admin bool) []doctor.Check {
 	cfg, client := p.cfg, p.client
-	list := []doctor.Check{{Name: "mattermost", Vital: true, Run: client.Ping}, {Name: "database", Run: p.store.Ping}}
+	list := []doctor.Check{{Name: "mattermost", Vital: true, Run: client.Ping}, {Name: "database", Run: p.state.store.Ping}}
+	if p.state.redis != nil {
+		list = append(list, doctor.Check{Name: "redis", Run: p.state.redis.Check})
+	}
 	if !admin {
 		return list
 	}

@@ -51,10 +51,15 @@ func deviceKeys(keys []login.DeviceKey) []login.DeviceKey {
 	return derived
 }
 
+// buckets are a limiter's, this process's own or common to all instances.
+type buckets interface {
+	Allow(key, network limit.Key) limit.Decision
+}
+
 // accountLimiter is the login's bucket for an account; a browser that signed in
 // before has one of its own.
 type accountLimiter struct {
-	limiter *limit.Limiter
+	limiter buckets
 	hasher  limit.Hasher
 	refused func()
 }
@@ -71,7 +76,7 @@ func (l accountLimiter) Allow(account, device string, from netip.Addr) login.Dec
 // else by address: an IPv4 address or an IPv6 /64. So an office behind one
 // address is one client only for its newcomers.
 type clientLimiter struct {
-	limiter *limit.Limiter
+	limiter buckets
 	hasher  limit.Hasher
 	devices *login.Devices
 	refused func()
@@ -91,7 +96,7 @@ func (l clientLimiter) Allow(r *http.Request) middleware.Decision {
 }
 
 // keyLimiter gives each API key a bucket.
-func keyLimiter(limiter *limit.Limiter, hasher limit.Hasher, refused func()) func(string) middleware.Decision {
+func keyLimiter(limiter buckets, hasher limit.Hasher, refused func()) func(string) middleware.Decision {
 	return func(id string) middleware.Decision {
 		key := hasher.Key("api key", id)
 		d := limiter.Allow(key, key)

@@ -44,7 +44,7 @@ func newVerifier(cfg config.Assertions, production bool) (login.Verifier, error)
 
 // newProofs is empty where nobody can sign in without a password.
 func newProofs(p parts) (login.Proofs, error) {
-	minter, err := newMinter(p.cfg, p.client, p.store, p.telemetry)
+	minter, err := newMinter(p.cfg, p.client, p.state.store, p.telemetry)
 	if err != nil || minter == nil {
 		return login.Proofs{}, err
 	}
@@ -54,7 +54,7 @@ func newProofs(p parts) (login.Proofs, error) {
 	}
 	mfa := p.cfg.Minting.MFA
 	proofs := login.Proofs{
-		Verifier: verifier, Once: p.store.Once(), Links: p.store, Origins: p.store, People: p.client, Cutter: p.client,
+		Verifier: verifier, Once: p.state.once(), Links: p.state.store, Origins: p.state.store, People: p.client, Cutter: p.client,
 		Minter: minter, MintHashes: minter.Hashes, AskMFA: mfa != config.MFARefuse, TrustMFA: mfa == config.MFATrustIdP,
 		Identities: accountLimiter{p.limiters.identity, p.hasher, p.telemetry.refused("identity")},
 	}
@@ -117,9 +117,9 @@ func newManaged(m config.Minting, client *mattermost.Client, st *store.Store, t 
 	return mint.New(o)
 }
 
-func newTickets(cfg config.Config, st *store.Store) (*ticket.Service, error) {
+func newTickets(cfg config.Config, kept ticket.Tickets) (*ticket.Service, error) {
 	return ticket.New(ticket.Options{
-		Tickets: st.Tickets(), Origins: cfg.Addresses.AllowedOrigins.Strings(), AllowTopLevel: true, Reserved: config.OwnSegments(),
+		Tickets: kept, Origins: cfg.Addresses.AllowedOrigins.Strings(), AllowTopLevel: true, Reserved: config.OwnSegments(),
 	})
 }
 
@@ -162,7 +162,7 @@ func (m memory) Link(ctx context.Context, issuer, subject string, a provision.Ac
 
 // acceptSignatures lets the ERP's back end sign its calls where it has keys for
 // that.
-func acceptSignatures(o *httpapi.Options, st *store.Store) error {
+func acceptSignatures(o *httpapi.Options, once login.Once) error {
 	if len(o.SigningKeys) == 0 {
 		return nil
 	}
@@ -173,7 +173,7 @@ func acceptSignatures(o *httpapi.Options, st *store.Store) error {
 	verifier, err := signature.New(signature.Options{
 		Keys: func(id string) [][]byte { return keys[id] }, PublicURL: o.ChatOrigin,
 		Nonces: func(ctx context.Context, use signature.Use) error {
-			err := st.Once().Spend(ctx, login.Spending{Key: "signature\x00" + use.Key, IssuedAt: use.Created, Until: use.Until})
+			err := once.Spend(ctx, login.Spending{Key: "signature\x00" + use.Key, IssuedAt: use.Created, Until: use.Until})
 			if errors.Is(err, login.ErrSpent) {
 				return fmt.Errorf("%w: its nonce was used before", signature.ErrRefused)
 			}

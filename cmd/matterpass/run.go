@@ -28,6 +28,7 @@ type commands struct {
 	Demo        demoCmd        `cmd:"" help:"Run everything on this machine: a stand-in Mattermost, a demo ERP page, and Matterpass."`
 	Simulator   simulatorCmd   `cmd:"" help:"Run the stand-in Mattermost alone, for the tests of an ERP."`
 	Config      configCmd      `cmd:"" help:"Check the configuration and show what is in force, secrets masked."`
+	Migrate     migrateCmd     `cmd:"" help:"Look at the database's schema, bring it up to date, or take its last step back."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running Matterpass whether it is alive; for containers without a shell."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

@@ -53,7 +53,7 @@ func newServing(ctx context.Context, cfg config.Config, logTo io.Writer, listene
 		t.close()
 		return nil, err
 	}
-	st, err := openStore(ctx, cfg, keys)
+	st, err := openState(ctx, cfg, t, keys)
 	if err != nil {
 		t.close()
 		return nil, err
@@ -61,7 +61,7 @@ func newServing(ctx context.Context, cfg config.Config, logTo io.Writer, listene
 	a, err := newApp(cfg, t, keys, st)
 	if err != nil {
 		t.close()
-		return nil, errors.Join(err, st.Close())
+		return nil, errors.Join(err, st.close())
 	}
 	s, err := server.Listen(ctx, server.Options{
 		Addr: string(cfg.Server.HTTPAddr), Listener: listener, AdminAddr: string(cfg.Server.AdminAddr),
@@ -72,7 +72,7 @@ func newServing(ctx context.Context, cfg config.Config, logTo io.Writer, listene
 	})
 	if err != nil {
 		t.close()
-		return nil, errors.Join(err, st.Close())
+		return nil, errors.Join(err, st.close())
 	}
 	return &serving{a, cfg, s, t}, nil
 }
@@ -128,13 +128,13 @@ func (a *app) beside(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	group.Go(func() { a.settings.follow(ctx) })
 	group.Go(func() { a.login.Keep(ctx) })
-	group.Go(func() { purge(ctx, a.store) })
+	group.Go(func() { purge(ctx, a.state.store) })
 	return &group
 }
 
 func (s *serving) close() {
 	s.client.Close()
-	_ = s.store.Close() // every call has ended
+	_ = s.state.close() // every call has ended
 	s.telemetry.log.Info().Msg("stopped")
 	s.telemetry.close()
 }

@@ -9,20 +9,60 @@ import (
 	"matterpass/internal/config"
 	"matterpass/internal/limit"
 	"matterpass/internal/login"
+	"matterpass/internal/shared"
 	"matterpass/internal/store"
+	"matterpass/internal/ticket"
 )
 
-// openStore opens what DATABASE_URL names, or the file that stands in for it.
-func openStore(ctx context.Context, cfg config.Config, keys []login.DeviceKey) (*store.Store, error) {
+// state is what is remembered, and by whom.
+type state struct {
+	store *store.Store
+	redis *shared.Redis // nil without REDIS_URL
+}
+
+// openState opens the database that DATABASE_URL names, or the file that stands in
+// for it. A Redis may come later.
+func openState(ctx context.Context, cfg config.Config, t *telemetry, keys []login.DeviceKey) (st state, err error) {
 	options := store.Options{Address: cfg.State.Database.Reveal(), Keys: storeKeys(keys)}
 	if options.Address == "" {
 		file, err := defaultDatabase()
 		if err != nil {
-			return nil, err
+			return state{}, err
 		}
 		options.Address = "sqlite://" + file
 	}
-	return store.Open(ctx, options)
+	if cfg.State.Redis.IsSet() {
+		st.redis, err = shared.Open(shared.Options{
+			URL: cfg.State.Redis.Reveal(), Secret: derive(keys[0].Secret, "redis keys"), Changed: t.redisChanged,
+		})
+		if err != nil {
+			return state{}, err
+		}
+	}
+	st.store, err = store.Open(ctx, options)
+	return st, err
+}
+
+func (s state) close() error {
+	if s.redis != nil {
+		_ = s.redis.Close() // it holds nothing that must be written
+	}
+	return s.store.Close()
+}
+
+// once is decided by the database; Redis only says no sooner.
+func (s state) once() login.Once {
+	if s.redis == nil {
+		return s.store.Once()
+	}
+	return s.redis.Once(s.store.Once())
+}
+
+func (s state) tickets() ticket.Tickets {
+	if s.redis == nil {
+		return s.store.Tickets()
+	}
+	return s.redis.Tickets(s.store.Tickets())
 }
 
 // defaultDatabase is data/matterpass.db below the working directory. The folder is

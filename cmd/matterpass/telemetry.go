@@ -113,6 +113,15 @@ func (t *telemetry) signIn(ctx context.Context, o login.Outcome) {
 	e.Msg("sign-in")
 }
 
+// redisChanged tells the two moments that an operator may want to know of.
+func (t *telemetry) redisChanged(away string) {
+	if away == "" {
+		t.log.Info().Msg("redis is back")
+		return
+	}
+	t.log.Warn().Str("cause", away).Msg("redis is away: limits count for each instance by itself")
+}
+
 // linked writes who became whose account, or is no longer.
 func (t *telemetry) linked(ctx context.Context, l login.Link, made bool) {
 	t.log.Info().Str("request_id", middleware.RequestID(ctx)).Bool("made", made).Str("by", l.By).

@@ -145,6 +145,7 @@ func (s *Service) redeemed(ctx context.Context, p Proof, v Visit, found resoluti
 		_ = s.Sessions.End(background, session.Token) // it is nobody's who is here
 		return Session{}, fmt.Errorf("%w: the session of another account", upstream.ErrInvalid)
 	}
+	s.Failures.Clear(background, string(account.Email)) // whoever proved who they are has tries again
 	session.Switched = s.isSwitch(background, device.id, account.ID)
 	if err := s.Records.Begin(background, session.Token, recordOf(session, p, device)); err != nil {
 		_ = s.Sessions.End(background, session.Token) // nobody could end it later

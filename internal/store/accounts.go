@@ -12,8 +12,9 @@ import (
 // FindPassword answers a Password without a Kid where none is kept.
 func (s *Store) FindPassword(ctx context.Context, userID string) (mint.Password, error) {
 	kept := mint.Password{UserID: userID}
-	err := s.one(ctx, "find password", `SELECT mint_kid, mint_generation FROM accounts WHERE user_id = $1`,
-		[]any{userID}, &kept.Kid, &kept.Generation)
+	err := s.one(ctx, query{
+		op: "find password", sql: `SELECT mint_kid, mint_generation FROM accounts WHERE user_id = $1`, args: []any{userID},
+	}, &kept.Kid, &kept.Generation)
 	if errors.Is(err, login.ErrUnknown) {
 		return kept, nil
 	}

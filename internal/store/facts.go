@@ -21,7 +21,7 @@ func (s *Store) Pin(ctx context.Context, name, value string) (kept string, err e
 
 // Pinned answers "" where nothing was kept yet.
 func (s *Store) Pinned(ctx context.Context, name string) (kept string, err error) {
-	err = s.one(ctx, "pin", `SELECT value FROM facts WHERE name = $1`, []any{"pin " + name}, &kept)
+	err = s.one(ctx, query{op: "pin", sql: `SELECT value FROM facts WHERE name = $1`, args: []any{"pin " + name}}, &kept)
 	if errors.Is(err, login.ErrUnknown) {
 		return "", nil
 	}
@@ -32,7 +32,7 @@ func (s *Store) Pinned(ctx context.Context, name string) (kept string, err error
 // read-only at the moment can be opened.
 func (s *Store) ensureEpoch(ctx context.Context) error {
 	var at int64
-	err := s.one(ctx, "epoch", `SELECT at FROM facts WHERE name = 'epoch'`, nil, &at)
+	err := s.one(ctx, query{op: "epoch", sql: `SELECT at FROM facts WHERE name = 'epoch'`}, &at)
 	if !errors.Is(err, login.ErrUnknown) {
 		return err
 	}

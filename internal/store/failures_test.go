@@ -27,8 +27,9 @@ func (f *fixture) ends(account string, v login.Verdict) {
 func (f *fixture) count(account string) int {
 	f.t.Helper()
 	var n int
-	err := f.one(context.Background(), "test", `SELECT failed + in_flight FROM failures WHERE account_mac = $1`,
-		[]any{f.ring.mac("failures", account)}, &n)
+	err := f.one(context.Background(), query{
+		sql: `SELECT failed + in_flight FROM failures WHERE account_mac = $1`, args: []any{f.ring.mac("failures", account)},
+	}, &n)
 	if err != nil && !errors.Is(err, login.ErrUnknown) {
 		f.t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -11,28 +12,21 @@ const linkColumns = `issuer, subject, user_id, linked_by, created`
 
 // FindLink answers login.ErrUnknown where the identity has no account.
 func (s *Store) FindLink(ctx context.Context, issuer, subject string) (login.Link, error) {
-	var link login.Link
-	err := s.each(ctx, "find link", `SELECT `+linkColumns+` FROM links WHERE issuer = $1 AND subject = $2`,
-		[]any{issuer, subject}, func(row scanner) (err error) {
-			link, err = scanLink(row)
-			return err
-		})
-	if err == nil && link.UserID == "" {
-		return link, login.ErrUnknown
+	links, err := all(ctx, s, query{
+		op: "find link", sql: `SELECT ` + linkColumns + ` FROM links WHERE issuer = $1 AND subject = $2`, args: []any{issuer, subject},
+	}, scanLink)
+	if err != nil || len(links) == 0 {
+		return login.Link{}, cmp.Or(err, login.ErrUnknown)
 	}
-	return link, err
+	return links[0], nil
 }
 
 // LinksOf lists the links of an account, the oldest first.
 func (s *Store) LinksOf(ctx context.Context, userID string) ([]login.Link, error) {
-	var links []login.Link
-	err := s.each(ctx, "links of account", `SELECT `+linkColumns+` FROM links WHERE user_id = $1 ORDER BY created, issuer, subject`,
-		[]any{userID}, func(row scanner) error {
-			link, err := scanLink(row)
-			links = append(links, link)
-			return err
-		})
-	return links, err
+	return all(ctx, s, query{
+		op: "links of account", args: []any{userID},
+		sql: `SELECT ` + linkColumns + ` FROM links WHERE user_id = $1 ORDER BY created, issuer, subject`,
+	}, scanLink)
 }
 
 // AddLink answers login.ErrConflict where the identity has another account, and

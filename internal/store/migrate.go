@@ -83,7 +83,7 @@ func migrateBy(ctx context.Context, o Options, to direction) (Schema, error) {
 // schema asks without a lock: at an ordinary start there is nothing to do.
 func (s *Store) schema(ctx context.Context) (Schema, error) {
 	schema := Schema{Known: newest(s.steps)}
-	err := s.one(ctx, "schema", `SELECT COALESCE(MAX(version_id), 0) FROM `+schemaTable, nil, &schema.Current)
+	err := s.one(ctx, query{op: "schema", sql: `SELECT COALESCE(MAX(version_id), 0) FROM ` + schemaTable}, &schema.Current)
 	if errors.Is(err, errMissing) {
 		err = nil
 	}

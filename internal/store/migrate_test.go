@@ -120,8 +120,8 @@ func TestInstancesThatMigrateAtOnce(t *testing.T) {
 			f.open()
 			defer f.Close()
 			var rows, epochs int
-			wantErr(t, f.one(context.Background(), "test", `SELECT COUNT(*) FROM extra`, nil, &rows), nil)
-			wantErr(t, f.one(context.Background(), "test", `SELECT COUNT(*) FROM facts WHERE name = 'epoch'`, nil, &epochs), nil)
+			wantErr(t, f.one(context.Background(), query{sql: `SELECT COUNT(*) FROM extra`}, &rows), nil)
+			wantErr(t, f.one(context.Background(), query{sql: `SELECT COUNT(*) FROM facts WHERE name = 'epoch'`}, &epochs), nil)
 			if rows != 1 || epochs != 1 {
 				t.Errorf("the step ran %d times, %d epochs", rows, epochs)
 			}

@@ -32,7 +32,7 @@ func (s *Store) MarkCreated(ctx context.Context, userID string, address email.Ad
 // has now, or was about to when it came into being.
 func (s *Store) IsCreated(ctx context.Context, account login.Account) (bool, error) {
 	var made []byte
-	err := s.one(ctx, "origin of account", `SELECT address_mac FROM accounts WHERE user_id = $1`, []any{account.ID}, &made)
+	err := s.one(ctx, query{op: "origin of account", sql: `SELECT address_mac FROM accounts WHERE user_id = $1`, args: []any{account.ID}}, &made)
 	if err == nil && made != nil {
 		return s.ring.isMac(made, "address", string(account.Email)), nil
 	}
@@ -45,8 +45,8 @@ func (s *Store) IsCreated(ctx context.Context, account login.Account) (bool, err
 func (s *Store) wasAnnounced(ctx context.Context, account login.Account) (bool, error) {
 	macs := s.ring.anyOf("address", string(account.Email))
 	var begun int64
-	err := s.one(ctx, "announcement of account", `SELECT begun FROM creations
-		WHERE address_mac IN (`+placeholders(1, len(macs))+`)`, macs, &begun)
+	err := s.one(ctx, query{op: "announcement of account", args: macs, sql: `SELECT begun FROM creations
+		WHERE address_mac IN (` + placeholders(1, len(macs)) + `)`}, &begun)
 	if errors.Is(err, login.ErrUnknown) {
 		return false, nil
 	}

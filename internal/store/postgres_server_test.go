@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 )
 
 // server is a PostgreSQL of the tests' own.
@@ -40,6 +41,10 @@ func TestMain(m *testing.M) {
 	if shared.srv != nil {
 		shared.srv.kill()
 		os.RemoveAll(filepath.Dir(shared.srv.dir))
+	}
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Println(err)
+		code = 1
 	}
 	os.Exit(code)
 }

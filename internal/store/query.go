@@ -34,9 +34,9 @@ var (
 
 // exec makes one changing statement, which is a transaction of its own, and
 // answers how many rows it changed; errTaken where a unique constraint said no.
-func (s *Store) exec(ctx context.Context, op, query string, args ...any) (changed int64, err error) {
+func (s *Store) exec(ctx context.Context, op, statement string, args ...any) (changed int64, err error) {
 	err = s.do(ctx, op, func(ctx context.Context) error {
-		result, err := s.write.ExecContext(ctx, query, args...)
+		result, err := s.write.ExecContext(ctx, statement, args...)
 		if err == nil {
 			changed, err = result.RowsAffected()
 		}
@@ -45,29 +45,23 @@ func (s *Store) exec(ctx context.Context, op, query string, args ...any) (change
 	return changed, err
 }
 
-// each reads rows; scan is called for each of them.
-func (s *Store) each(ctx context.Context, op, query string, args []any, scan func(row scanner) error) error {
-	return s.do(ctx, op, func(ctx context.Context) error {
-		return collect(ctx, s.read, query, args, scan)
-	})
-}
-
-// change is each for a statement that changes the rows it answers.
-func (s *Store) change(ctx context.Context, op, query string, args []any, scan func(row scanner) error) error {
-	return s.do(ctx, op, func(ctx context.Context) error {
-		return collect(ctx, s.write, query, args, scan)
-	})
+// query is a statement that answers rows.
+type query struct {
+	op, sql string
+	args    []any
+	changes bool // the rows that it answers
 }
 
 // one reads the first row, or answers login.ErrUnknown.
-func (s *Store) one(ctx context.Context, op, query string, args []any, dest ...any) error {
+func (s *Store) one(ctx context.Context, q query, dest ...any) error {
 	found := false
-	err := s.each(ctx, op, query, args, func(row scanner) error {
-		if found {
+	err := s.do(ctx, q.op, func(ctx context.Context) error {
+		err := s.read.QueryRowContext(ctx, q.sql, q.args...).Scan(dest...)
+		found = err == nil
+		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
-		found = true
-		return row.Scan(dest...)
+		return err
 	})
 	if err == nil && !found {
 		return login.ErrUnknown
@@ -78,18 +72,33 @@ func (s *Store) one(ctx context.Context, op, query string, args []any, dest ...a
 // scanner is a row.
 type scanner interface{ Scan(dest ...any) error }
 
-func collect(ctx context.Context, db *sql.DB, query string, args []any, scan func(row scanner) error) error {
-	rows, err := db.QueryContext(ctx, query, args...)
-	if err != nil {
+// all reads every row.
+func all[T any](ctx context.Context, s *Store, q query, scan func(row scanner) (T, error)) (list []T, err error) {
+	db := s.read
+	if q.changes {
+		db = s.write
+	}
+	err = s.do(ctx, q.op, func(ctx context.Context) (err error) {
+		list, err = collect(ctx, db, q, scan)
 		return err
+	})
+	return list, err
+}
+
+func collect[T any](ctx context.Context, db *sql.DB, q query, scan func(row scanner) (T, error)) (list []T, err error) {
+	rows, err := db.QueryContext(ctx, q.sql, q.args...)
+	if err != nil {
+		return nil, err
 	}
-	defer rows.Close()
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return err
+		row, err := scan(rows)
+		if err != nil {
+			return nil, err
 		}
+		list = append(list, row)
 	}
-	return rows.Err()
+	return list, rows.Err()
 }
 
 // do bounds a call in time, repeats it where the database asks for that, and

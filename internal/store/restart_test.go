@@ -84,7 +84,7 @@ func TestPurgeRemovesWhatIsOverAndNothingElse(t *testing.T) {
 	everywhere(t, func(t *testing.T, f *fixture) {
 		ctx := context.Background()
 		rows := func(table string) (n int) {
-			wantErr(t, f.one(ctx, "test", `SELECT COUNT(*) FROM `+table, nil, &n), nil)
+			wantErr(t, f.one(ctx, query{sql: `SELECT COUNT(*) FROM ` + table}, &n), nil)
 			return n
 		}
 		wantErr(t, f.use("jti", ""), nil)
@@ -130,7 +130,7 @@ func TestPurgeGoesOnUntilNothingIsLeft(t *testing.T) {
 	wantErr(t, err, nil)
 	wantErr(t, f.Purge(ctx, f.clock.now()), nil)
 	var n int
-	if err := f.one(ctx, "test", `SELECT COUNT(*) FROM spent`, nil, &n); err != nil || n != 0 {
+	if err := f.one(ctx, query{sql: `SELECT COUNT(*) FROM spent`}, &n); err != nil || n != 0 {
 		t.Errorf("%d rows are left, %v", n, err)
 	}
 }

@@ -20,13 +20,8 @@ func (s Sessions) Undelivered(ctx context.Context, n int) ([]login.Revocation, e
 			WHERE ended > 0 AND delivered = 0 AND leased_until <= $1
 			ORDER BY leased_until LIMIT $3` + s.engine.skipLocked() + `)
 		RETURNING token_mac, sealed, sealed_by, user_id, session_id, ended_by, tries`
-	var list []login.Revocation
-	err := s.change(ctx, "lease revocations", lease, []any{s.millis(), leaseFor.Milliseconds(), n}, func(row scanner) error {
-		r, err := s.scanRevocation(row)
-		list = append(list, r)
-		return err
-	})
-	return list, err
+	args := []any{s.millis(), leaseFor.Milliseconds(), n}
+	return all(ctx, s.Store, query{op: "lease revocations", sql: lease, args: args, changes: true}, s.scanRevocation)
 }
 
 // scanRevocation leaves the token empty where its key is gone: the session's own

@@ -42,8 +42,8 @@ func (s Sessions) deviceMAC(device string) []byte {
 // Find answers login.ErrUnknown. The record's device is empty: only its MAC is kept.
 func (s Sessions) Find(ctx context.Context, token string) (login.Record, error) {
 	macs := s.ring.anyOf("session", token)
-	return s.record(ctx, "find session", `SELECT `+recordColumns+` FROM sessions
-		WHERE token_mac IN (`+placeholders(1, len(macs))+`) ORDER BY ended DESC`, macs)
+	return s.record(ctx, query{op: "find session", args: macs, sql: `SELECT ` + recordColumns + ` FROM sessions
+		WHERE token_mac IN (` + placeholders(1, len(macs)) + `) ORDER BY ended DESC`})
 }
 
 // LastOn is the youngest record in a browser, or login.ErrUnknown; of the identity,
@@ -55,18 +55,18 @@ func (s Sessions) LastOn(ctx context.Context, device string, who login.Identity)
 		where += ` AND subject <> '' AND issuer = ` + placeholders(len(args)+1, 1) + ` AND subject = ` + placeholders(len(args)+2, 1)
 		args = append(args, who.Issuer, who.Subject)
 	}
-	r, err := s.record(ctx, "last session", `SELECT `+recordColumns+` FROM sessions
-		WHERE `+where+` ORDER BY created DESC LIMIT 1`, args)
+	r, err := s.record(ctx, query{op: "last session", args: args, sql: `SELECT ` + recordColumns + ` FROM sessions
+		WHERE ` + where + ` ORDER BY created DESC LIMIT 1`})
 	if err == nil {
 		r.Device = device
 	}
 	return r, err
 }
 
-func (s Sessions) record(ctx context.Context, op, query string, args []any) (login.Record, error) {
+func (s Sessions) record(ctx context.Context, q query) (login.Record, error) {
 	var r login.Record
 	var created, seen, expires, ended int64
-	err := s.one(ctx, op, query, args, &r.UserID, &r.SessionID, &r.Issuer, &r.Subject, &r.SID, &r.Way,
+	err := s.one(ctx, q, &r.UserID, &r.SessionID, &r.Issuer, &r.Subject, &r.SID, &r.Way,
 		&created, &seen, &expires, &ended, &r.EndedBy)
 	r.Created, r.LastSeen, r.Expires, r.Ended = fromMillis(created), fromMillis(seen), fromMillis(expires), fromMillis(ended)
 	return r, err

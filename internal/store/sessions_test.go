@@ -64,7 +64,7 @@ func TestAKnownSessionKeepsItsRecordWhileKeysRotate(t *testing.T) {
 		f.begin("token", f.record("dana", "42", "", ""))
 		f.with("k2", "k1").begin("token", f.record("erin", "43", "", ""))
 		var n int
-		if err := f.one(context.Background(), "test", `SELECT COUNT(*) FROM sessions`, nil, &n); err != nil || n != 1 {
+		if err := f.one(context.Background(), query{sql: `SELECT COUNT(*) FROM sessions`}, &n); err != nil || n != 1 {
 			t.Errorf("%d records, %v", n, err)
 		}
 	})
@@ -254,7 +254,7 @@ func (f *fixture) revocations(n int) []login.Revocation {
 
 func (f *fixture) sealedRows() (n int) {
 	f.t.Helper()
-	wantErr(f.t, f.one(context.Background(), "test", `SELECT COUNT(*) FROM sessions WHERE sealed IS NOT NULL`, nil, &n), nil)
+	wantErr(f.t, f.one(context.Background(), query{sql: `SELECT COUNT(*) FROM sessions WHERE sealed IS NOT NULL`}, &n), nil)
 	return n
 }
 

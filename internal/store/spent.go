@@ -51,7 +51,7 @@ func (s Spent) spentBy(ctx context.Context, use login.Spending) error {
 	}
 	macs := s.ring.anyOf("spent", use.Key)
 	var owner []byte
-	err := s.one(ctx, "spend", "SELECT owner_mac FROM spent WHERE key_mac IN ("+placeholders(1, len(macs))+")", macs, &owner)
+	err := s.one(ctx, query{op: "spend", args: macs, sql: "SELECT owner_mac FROM spent WHERE key_mac IN (" + placeholders(1, len(macs)) + ")"}, &owner)
 	switch {
 	case errors.Is(err, login.ErrUnknown):
 		return login.ErrSpent // purged since: it is over

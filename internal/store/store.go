@@ -30,7 +30,7 @@ type Options struct {
 	// Address is sqlite:///absolute/file or postgres://….
 	Address string
 	// Keys make MACs and seal. The first one writes, all of them read: a key may be
-	// dropped once what it wrote is over.
+	// dropped once what it wrote is over. The migrations need none.
 	Keys []Key
 
 	Timeout  time.Duration    // of one call; default 2 s
@@ -86,6 +86,9 @@ type engine interface {
 
 // Open connects to the database, creates it where it never was, and migrates it.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	if len(o.Keys) == 0 {
+		return nil, ErrNoKeys
+	}
 	s, err := connect(ctx, o)
 	if err != nil {
 		return nil, err
@@ -98,9 +101,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func connect(ctx context.Context, o Options) (*Store, error) {
-	if len(o.Keys) == 0 {
-		return nil, ErrNoKeys
-	}
 	o = o.withDefaults()
 	e, err := newEngine(o)
 	if err != nil {

@@ -38,8 +38,8 @@ func (s Tickets) Get(ctx context.Context, digest ticket.Digest) (ticket.Ticket, 
 	args := append([]any{s.millis()}, s.ring.anyOf("ticket", string(digest[:]))...)
 	var mac, sealed []byte
 	var by string
-	err := s.one(ctx, "get ticket", `SELECT digest_mac, sealed, sealed_by FROM tickets
-		WHERE spent = 0 AND expires > $1 AND digest_mac IN (`+placeholders(2, len(args)-1)+`)`, args, &mac, &sealed, &by)
+	err := s.one(ctx, query{op: "get ticket", args: args, sql: `SELECT digest_mac, sealed, sealed_by FROM tickets
+		WHERE spent = 0 AND expires > $1 AND digest_mac IN (` + placeholders(2, len(args)-1) + `)`}, &mac, &sealed, &by)
 	if err != nil {
 		return ticket.Ticket{}, err
 	}
