@@ -17,6 +17,7 @@ import (
 	"matterpass/internal/login"
 	"matterpass/internal/mattermost"
 	"matterpass/internal/middleware"
+	"matterpass/internal/oidc"
 	"matterpass/internal/provision"
 	"matterpass/internal/shared"
 	"matterpass/web"
@@ -24,15 +25,16 @@ import (
 
 // app is the program, wired and not yet listening.
 type app struct {
-	handler  http.Handler
-	admin    http.Handler
-	board    *doctor.Board
-	gateway  *gateway.Gateway // nil with GATEWAY=off
-	client   *mattermost.Client
-	state    state
-	login    *login.Service
-	seen     gateway.Seen // the sessions that Mattermost vouched for
-	settings *settings
+	handler   http.Handler
+	admin     http.Handler
+	board     *doctor.Board
+	gateway   *gateway.Gateway // nil with GATEWAY=off
+	client    *mattermost.Client
+	state     state
+	providers *oidc.RelyingParty // nil without identity providers
+	login     *login.Service
+	seen      gateway.Seen // the sessions that Mattermost vouched for
+	settings  *settings
 }
 
 // limiters decide for each kind of key; local is what this process holds of them,
@@ -73,8 +75,11 @@ func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey, st state) (
 	if a.login, err = newLogin(p, a); err != nil {
 		return nil, err
 	}
+	if a.providers, err = newRelyingParty(cfg, keys, t); err != nil {
+		return nil, err
+	}
 	t.watch(client, a.login, p.limiters.local)
-	a.board = doctor.NewBoard(doctor.Options{Checks: checks(p, hasAdmin)})
+	a.board = doctor.NewBoard(doctor.Options{Checks: checks(p, a)})
 	return a, a.serve(p)
 }
 
@@ -93,6 +98,9 @@ func (a *app) serve(p parts) error {
 			return err
 		}
 		options.Tickets = tickets
+	}
+	if err := a.signInWithProviders(&options); err != nil {
+		return err
 	}
 	if p.cfg.Addresses.Gateway {
 		a.gateway = newGateway(p.cfg, a, clients, p.telemetry)
@@ -161,13 +169,16 @@ func defaultTeams(cfg config.Config) []provision.Team {
 }
 
 // checks is what readiness rests on.
-func checks(p parts, admin bool) []doctor.Check {
+func checks(p parts, a *app) []doctor.Check {
 	cfg, client := p.cfg, p.client
 	list := []doctor.Check{{Name: "mattermost", Vital: true, Run: client.Ping}, {Name: "database", Run: p.state.store.Ping}}
 	if p.state.redis != nil {
 		list = append(list, doctor.Check{Name: "redis", Run: p.state.redis.Check})
 	}
-	if !admin {
+	if a.providers != nil {
+		list = append(list, doctor.Check{Name: "identity_providers", Run: a.providers.Check})
+	}
+	if !a.settings.admin {
 		return list
 	}
 	list = append(list, doctor.Check{Name: "admin_token", Run: client.CheckAdmin})

@@ -129,6 +129,9 @@ func (a *app) beside(ctx context.Context) *sync.WaitGroup {
 	group.Go(func() { a.settings.follow(ctx) })
 	group.Go(func() { a.login.Keep(ctx) })
 	group.Go(func() { purge(ctx, a.state.store) })
+	if a.providers != nil {
+		group.Go(func() { _ = a.providers.Run(ctx) }) // ends with ctx
+	}
 	return &group
 }
 

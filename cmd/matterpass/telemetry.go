@@ -122,6 +122,12 @@ func (t *telemetry) redisChanged(away string) {
 	t.log.Warn().Str("cause", away).Msg("redis is away: limits count for each instance by itself")
 }
 
+// providerTroubled tells of an identity provider that cannot be reached, or is not
+// what its address says.
+func (t *telemetry) providerTroubled(_ context.Context, issuer string, err error) {
+	t.log.Warn().Str("issuer", observe.Foreign(issuer)).Str("error", observe.Foreign(err.Error())).Msg("identity provider")
+}
+
 // linked writes who became whose account, or is no longer.
 func (t *telemetry) linked(ctx context.Context, l login.Link, made bool) {
 	t.log.Info().Str("request_id", middleware.RequestID(ctx)).Bool("made", made).Str("by", l.By).

@@ -37,8 +37,13 @@ func (a *API) finishOIDC(w http.ResponseWriter, r *http.Request) error {
 	}
 }
 
-// enter signs in right here: the tab's cookies are those of its chat.
+// enter signs in right here: the tab's cookies are those of its chat. Where
+// somebody else is signed in, the launch page asks first: a GET takes nobody's
+// place.
 func (a *API) enter(w http.ResponseWriter, r *http.Request, finished oidc.Finished) error {
+	if a.isSomebodyElse(r, finished.Proof.Identity) {
+		return a.handBack(w, r, finished)
+	}
 	session, err := a.Login.WithProof(r.Context(), finished.Proof, visitOf(r, ""))
 	switch {
 	case errors.Is(err, login.ErrMFARequired):

@@ -112,6 +112,9 @@ func (s *Service) needsCode(account Account, p Proof, v Visit) bool {
 // of several instances have clocks of their own.
 const leeway = 2 * time.Minute
 
+// Spend uses a proof up without signing in, for whoever makes another proof of it.
+func (s *Service) Spend(ctx context.Context, p Proof) error { return s.spend(ctx, p, "") }
+
 // spend uses the proof up. A navigation's is presented with every page, so the
 // browser that spent it may come back with it.
 func (s *Service) spend(ctx context.Context, p Proof, device string) error {
