@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"sync/atomic"
+	"time"
 )
 
 // exchange is one request on its way to Mattermost and back.
@@ -32,11 +33,16 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, on route) {
 		ErrorHandler:   x.fail,
 		Transport:      final{g.Transport},
 		BufferPool:     g.buffers,
+		FlushInterval:  flushAfter,
 		ErrorLog:       silent,
 	}
 	proxy.ServeHTTP(w, r)
 	finished = true
 }
+
+// flushAfter is how long a piece of an answer whose length is known may wait for
+// the next one. Of unknown length, ReverseProxy lets none wait.
+const flushAfter = 10 * time.Millisecond
 
 // outcome is the word for Note; finished is false in a panic.
 func (x *exchange) outcome(finished bool) string {
@@ -56,6 +62,11 @@ var silent = log.New(io.Discard, "", 0)
 // rewrite is the request as Mattermost gets it.
 func (x *exchange) rewrite(p *httputil.ProxyRequest) {
 	p.SetURL(x.Upstream)
+	// ReverseProxy drops what it cannot parse of a query, by which nothing is
+	// decided here.
+	p.Out.URL.RawQuery = p.In.URL.RawQuery
+	// Nobody looks at trailers, and some servers make headers of them.
+	p.Out.Trailer = nil
 	// Mattermost makes absolute redirects from Host (docs/mattermost.md H6, H7).
 	p.Out.Host = x.Public.Host
 	// A Connection header that names these would make another person of the one
