@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// relay sends Mattermost's answer to the client as it comes.
+func (x *exchange) relay(res *http.Response) {
+	dropHopByHop(res.Header)
+	x.receive(res)
+	header := x.w.Header()
+	maps.Copy(header, res.Header) // receive has made room
+	announced := len(res.Trailer)
+	if announced > 0 {
+		header["Trailer"] = []string{strings.Join(slices.Sorted(maps.Keys(res.Trailer)), ", ")}
+	}
+	x.w.WriteHeader(res.StatusCode)
+	if !isHere(res.Body) {
+		x.flush() // the header came alone, and goes on alone
+	}
+	x.copyBody(res.Body)
+	x.sendTrailers(res.Trailer, announced)
+}
+
+// copyBody lets nothing wait for what comes next.
+func (x *exchange) copyBody(body io.Reader) {
+	buffer := x.buffers.Get()
+	defer x.buffers.Put(buffer)
+	for {
+		n, err := body.Read(buffer)
+		if n > 0 {
+			if _, err := x.w.Write(buffer[:n]); err != nil {
+				panic(http.ErrAbortHandler)
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return
+		case err != nil:
+			panic(http.ErrAbortHandler)
+		}
+		x.flush()
+	}
+}
+
+// flush fails for a client that left, which the next Write tells as well.
+func (x *exchange) flush() { _ = http.NewResponseController(x.w).Flush() }
+
+// sendTrailers goes by what net/http wants: those that were announced in the
+// header, all others with a prefix.
+func (x *exchange) sendTrailers(trailer http.Header, announced int) {
+	if len(trailer) == 0 {
+		return
+	}
+	x.flush() // else a short answer gets a length, and has no place for trailers
+	cleanTrailer(trailer)
+	header, prefix := x.w.Header(), http.TrailerPrefix
+	if len(trailer) == announced {
+		prefix = ""
+	}
+	for name, values := range trailer {
+		header[prefix+name] = values
+	}
+}
