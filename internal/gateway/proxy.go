@@ -36,12 +36,12 @@ func (x *exchange) ask() {
 	}
 	res, err := x.carrier.RoundTrip(out)
 	if err != nil {
-		x.fail(x.w, x.r, err)
+		x.fail(err)
 		return
 	}
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode < http.StatusOK {
-		x.fail(x.w, x.r, errUnasked)
+		x.fail(errUnasked)
 		return
 	}
 	x.relay(res)

@@ -22,28 +22,30 @@ func (x *exchange) relay(res *http.Response) {
 	if !isHere(res.Body) {
 		x.flush() // the header came alone, and goes on alone
 	}
-	x.copyBody(res.Body)
+	x.copyBody(res.Body, res.ContentLength)
 	x.sendTrailers(res.Trailer, announced)
 }
 
-// copyBody lets nothing wait for what comes next.
-func (x *exchange) copyBody(body io.Reader) {
+// copyBody lets nothing wait for what comes next. The end of a body of this length
+// (-1: unknown) goes out with the end of the request.
+func (x *exchange) copyBody(body io.Reader, length int64) {
 	buffer := x.buffers.Get()
 	defer x.buffers.Put(buffer)
-	for {
+	for sent := int64(0); ; {
 		n, err := body.Read(buffer)
 		if n > 0 {
 			if _, err := x.w.Write(buffer[:n]); err != nil {
 				panic(http.ErrAbortHandler)
 			}
 		}
-		switch {
+		switch sent += int64(n); {
 		case err == io.EOF:
 			return
 		case err != nil:
 			panic(http.ErrAbortHandler)
+		case sent != length:
+			x.flush()
 		}
-		x.flush()
 	}
 }
 

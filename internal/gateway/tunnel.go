@@ -49,7 +49,7 @@ func (x *exchange) notOpened(err error) {
 		x.w.Header().Set("Retry-After", retrySocket())
 		refuseDraining.write(x.w)
 	default:
-		x.fail(x.w, x.r, err)
+		x.fail(err)
 	}
 }
 
