@@ -62,6 +62,7 @@ func House() Rules {
 
 			"internal/archtest":    {},
 			"internal/browsertest": {},
+			"internal/comparison":  {},
 		},
 		ForTests: []string{"internal/browsertest"},
 		Fences:   fences(domain),

@@ -265,6 +265,23 @@ func TestUpstreamGetsOneCookieANameAndNoneOfOurs(t *testing.T) {
 	}
 }
 
+// FuzzTheShortWayForCookiesIsTheLongOne has two lines take the long way, of which
+// the second says nothing.
+func FuzzTheShortWayForCookiesIsTheLongOne(f *testing.F) {
+	f.Add("MMAUTHTOKEN=new; MMUSERID=u; MMCSRF=c")
+	f.Add("MMAUTHTOKEN=old; theme=dark; MMAUTHTOKEN=new")
+	f.Add(`a="b"; mp_device=e; =x; y; z=;  MMAUTHTOKEN=`)
+	f.Add("a=1; b=2; c=3; d=4; e=5; f=6; g=7; h=8; i=9; j=0; k=1; l=2; m=3; n=4; o=5; p=6; q=7")
+	f.Fuzz(func(t *testing.T, line string) {
+		short, long := request(line), request(line, "")
+		token, sent := cookie.ForUpstream(short)
+		wantToken, wantSent := cookie.ForUpstream(long)
+		if token != wantToken || sent != wantSent || short.Header.Get("Cookie") != long.Header.Get("Cookie") {
+			t.Errorf("%q is %q, %q, %v; want %q, %q, %v", line, short.Header["Cookie"], token, sent, long.Header["Cookie"], wantToken, wantSent)
+		}
+	})
+}
+
 func FuzzNoLineLeavesInAnotherShape(f *testing.F) {
 	f.Add("MMAUTHTOKEN=a; Path=/; Domain=evil.example; Max-Age=1")
 	f.Add("MMUSERID=\"a b\"; HttpOnly")

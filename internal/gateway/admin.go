@@ -68,3 +68,9 @@ func hasAdminRole(res *http.Response) (bool, error) {
 	return err == nil && res.StatusCode == http.StatusOK &&
 		slices.Contains(strings.Fields(who.Roles), "system_admin"), nil
 }
+
+func keep(out, in http.Header, name string) {
+	if values, ok := in[name]; ok {
+		out[name] = values
+	}
+}

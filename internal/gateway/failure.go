@@ -17,17 +17,17 @@ import (
 const statusClientClosed = 499
 
 // fail answers for a Mattermost that did not.
-func (x *exchange) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (x *exchange) fail(err error) {
 	switch {
 	case isClientGone(x.r, err):
 		x.code = "client_gone"
-		w.WriteHeader(statusClientClosed)
+		x.w.WriteHeader(statusClientClosed)
 	case x.clientFailed():
-		x.refuseBody(w)
+		x.refuseBody(x.w)
 	default:
 		err = asUpstream(err)
 		x.code = refusalFor(err).word()
-		x.failure(x.r)(w, x.r, err)
+		x.failure(x.r)(x.w, x.r, err)
 	}
 }
 

@@ -31,7 +31,7 @@ func TestAMattermostThatDoesNotAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rig := start(t, tt.backend, func(o *gateway.Options) {
 				transport := gateway.NewTransport()
-				transport.ResponseHeaderTimeout = 100 * time.Millisecond
+				transport.ResponseHeaderTimeout = 500 * time.Millisecond
 				o.Transport = transport
 			})
 			a := rig.get("/api/v4/users/me")

@@ -114,6 +114,8 @@ type Gateway struct {
 	origin    string // of Public, as browsers spell it
 	ancestors []string
 	routes    []route
+	forwarded forwarded
+	carrier   carrier
 	buffers   *buffers
 	recent    *recent
 	tunnels   tunnels
@@ -127,6 +129,8 @@ func New(o Options) *Gateway {
 		origin:    originOf(o.Public),
 		ancestors: append([]string{"'self'"}, o.AllowedOrigins...),
 		routes:    routesFor(o.Plugin, o.Allow),
+		forwarded: newForwarded(o.Public.Host),
+		carrier:   newCarrier(o),
 		buffers:   newBuffers(),
 		recent:    newRecent(),
 		tunnels:   newTunnels(),

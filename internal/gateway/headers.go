@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,18 +8,10 @@ import (
 	"matterpass/internal/cookie"
 )
 
-// dropIdentity removes every header by which somebody in front of a server says
-// who the client is or what it asked for, in any spelling: servers behind ours
-// may read "_" and "." as "-", so no name with one of them goes on.
-func dropIdentity(h http.Header) {
-	for name := range h {
-		if isIdentity(name) {
-			delete(h, name)
-		}
-	}
-}
-
-// isIdentity takes a name in its canonical spelling.
+// isIdentity tells the headers by which somebody in front of a server says who the
+// client is or what it asked for, in any spelling: servers behind ours may read "_"
+// and "." as "-", so no name with one of them goes on. It takes a name in its
+// canonical spelling.
 func isIdentity(name string) bool {
 	switch name {
 	case "Forwarded", "X-Real-Ip", "X-Client-Ip", "Client-Ip", "True-Client-Ip", "Cf-Connecting-Ip",
@@ -37,16 +28,16 @@ func isIdentity(name string) bool {
 }
 
 // adjust makes Mattermost's answer ours to send.
-func (x *exchange) adjust(res *http.Response) error {
+func (x *exchange) adjust(res *http.Response) {
 	h := res.Header
 	cookie.KeepOut(h)
-	h.Del("Token") // the session token (docs/mattermost.md A2)
+	delete(h, "Token") // the session token (docs/mattermost.md A2)
 	cleanTrailer(res.Trailer)
-	h.Del("X-Frame-Options")
+	delete(h, "X-Frame-Options")
 	giveWay(x.w.Header(), h)
 	if res.StatusCode == http.StatusSwitchingProtocols {
-		h.Del("Set-Cookie") // goes out past the cookie middleware
-		return nil
+		delete(h, "Set-Cookie") // goes out past the cookie middleware
+		return
 	}
 	x.allowFraming(h)
 	x.makePublic(h)
@@ -55,8 +46,6 @@ func (x *exchange) adjust(res *http.Response) error {
 		x.EndSession(x.sent.token)
 	}
 	x.noticeRevocations(res)
-	res.Body = &impatient{ReadCloser: res.Body, limit: x.Stall, res: res}
-	return nil
 }
 
 // cleanTrailer takes what could open a session out of trailers, which go out past
@@ -80,14 +69,18 @@ func (x *exchange) allowFraming(h http.Header) {
 }
 
 func isHTML(h http.Header) bool {
-	kind, _, _ := mime.ParseMediaType(h.Get("Content-Type"))
-	return kind == "text/html" || kind == "application/xhtml+xml"
+	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	kind = strings.TrimSpace(kind)
+	return strings.EqualFold(kind, "text/html") || strings.EqualFold(kind, "application/xhtml+xml")
 }
 
 // makePublic rewrites a redirect to an address of Mattermost's that browsers do
 // not have. A redirect elsewhere is Mattermost's own business (a sign-in
 // provider, a file store) and passes.
 func (x *exchange) makePublic(h http.Header) {
+	if len(h["Location"]) == 0 {
+		return
+	}
 	location, err := url.Parse(h.Get("Location"))
 	if err != nil || location.Host == "" {
 		return
@@ -101,18 +94,21 @@ func (x *exchange) makePublic(h http.Header) {
 
 // giveWay removes from what the middleware has put on the answer whatever
 // Mattermost says itself, and what is about pages of our own. The request id
-// stays ours: it is the one in our record.
+// stays ours: it is the one in our record; and so do cookies of a sign-in on the
+// way.
 func giveWay(own, theirs http.Header) {
 	if own.Get("X-Request-Id") != "" {
-		theirs.Del("X-Request-Id")
+		delete(theirs, "X-Request-Id")
 	}
 	for name := range theirs {
-		own.Del(name)
+		if name != setCookie {
+			delete(own, name)
+		}
 	}
 	for _, name := range []string{
 		"Content-Security-Policy", "X-Frame-Options", "Permissions-Policy", "Cache-Control",
 		"Cross-Origin-Embedder-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy",
 	} {
-		own.Del(name)
+		delete(own, name)
 	}
 }

@@ -90,7 +90,7 @@ func TestOnlyWhatChangesNothingIsAskedAgain(t *testing.T) {
 		t.Run(tt.method+" "+tt.body+strings.Join(tt.header, ""), func(t *testing.T) {
 			mattermost := &flaky{}
 			rig := startBefore(t, accepting(t, mattermost.serve))
-			if a := rig.get("/first"); a.StatusCode != http.StatusOK {
+			if a := rig.do(tt.method, "/first", tt.body, tt.header...); a.StatusCode != http.StatusOK {
 				t.Fatal(a.Status)
 			}
 			a := rig.do(tt.method, "/second", tt.body, tt.header...)
@@ -108,7 +108,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		raw  string
 		want int
 	}{
-		"a switch that nobody asked for":  {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nraw bytes", 503},
+		"a switch that nobody asked for":  {"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nraw bytes", 502},
 		"two lengths":                     {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}", 503},
 		"a length that is no number":      {"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}", 503},
 		"a status that is no number":      {"HTTP/1.1 OK\r\n\r\n", 502},

@@ -58,9 +58,9 @@ func bearer(h http.Header) string {
 }
 
 // receive makes Mattermost's answer ours to send.
-func (x *exchange) receive(res *http.Response) error {
+func (x *exchange) receive(res *http.Response) {
 	x.keep(res)
-	return x.adjust(res)
+	x.adjust(res)
 }
 
 // keep costs an answer without cookies next to nothing.
@@ -142,9 +142,8 @@ func (x *exchange) provesOrigin() bool {
 // errorID looks into a body and leaves it whole; empty for what is no error of
 // Mattermost's.
 func (x *exchange) errorID(res *http.Response) string {
-	body := &impatient{ReadCloser: res.Body, limit: x.Stall, res: res}
-	head, err := io.ReadAll(io.LimitReader(body, expiredMost+1))
-	res.Body = prefixed{io.MultiReader(bytes.NewReader(head), body), body}
+	head, err := io.ReadAll(io.LimitReader(res.Body, expiredMost+1))
+	res.Body = prefixed{io.MultiReader(bytes.NewReader(head), res.Body), res.Body}
 	var said struct{ ID string }
 	if err != nil || len(head) > expiredMost || json.Unmarshal(head, &said) != nil {
 		return ""

@@ -1,13 +1,10 @@
 package gateway
 
 import (
+	"errors"
 	"io"
-	"log"
 	"net/http"
-	"net/http/httputil"
-	"strings"
 	"sync/atomic"
-	"time"
 )
 
 // exchange is one request on its way to Mattermost and back.
@@ -17,33 +14,41 @@ type exchange struct {
 	r    *http.Request
 	on   route
 	sent carried
-	body *body
+	body *body  // what is sent of r.Body; nil where there is none
 	code string // what was answered in Mattermost's place
 }
 
-// forward hands a request to Mattermost. An answer that breaks off midway breaks
-// off for the client too: ReverseProxy panics with http.ErrAbortHandler, which
-// must reach the server.
+// forward hands a request to Mattermost and its answer to the client. An answer
+// that breaks off midway breaks off for the client too, by a panic with
+// http.ErrAbortHandler, which must reach the server.
 func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, on route) {
 	x := &exchange{Gateway: g, w: w, r: r, on: on}
 	finished := false
 	defer func() { g.Note(r, on.pattern, x.outcome(finished)) }()
-	proxy := httputil.ReverseProxy{
-		Rewrite:        x.rewrite,
-		ModifyResponse: x.receive,
-		ErrorHandler:   x.fail,
-		Transport:      final{g.Transport},
-		BufferPool:     g.buffers,
-		FlushInterval:  flushAfter,
-		ErrorLog:       silent,
-	}
-	proxy.ServeHTTP(w, r)
+	x.ask()
 	finished = true
 }
 
-// flushAfter is how long a piece of an answer whose length is known may wait for
-// the next one. Of unknown length, ReverseProxy lets none wait.
-const flushAfter = 10 * time.Millisecond
+func (x *exchange) ask() {
+	out := x.outgoing()
+	if out.Body != nil {
+		defer x.body.end()
+	}
+	res, err := x.carrier.RoundTrip(out)
+	if err != nil {
+		x.fail(err)
+		return
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode < http.StatusOK {
+		x.fail(errUnasked)
+		return
+	}
+	x.relay(res)
+}
+
+// errUnasked is for a 101, the one final answer below 200.
+var errUnasked = errors.New("malformed HTTP response: another protocol, for which nobody asked")
 
 // outcome is the word for Note; finished is false in a panic.
 func (x *exchange) outcome(finished bool) string {
@@ -57,79 +62,28 @@ func (x *exchange) outcome(finished bool) string {
 	}
 }
 
-// silent: ReverseProxy writes about broken connections, which Note is told.
-var silent = log.New(io.Discard, "", 0)
-
-// rewrite is the request as Mattermost gets it.
-func (x *exchange) rewrite(p *httputil.ProxyRequest) {
-	p.SetURL(x.Upstream)
-	// ReverseProxy drops what it cannot parse of a query, by which nothing is
-	// decided here.
-	p.Out.URL.RawQuery = p.In.URL.RawQuery
-	// Nobody looks at trailers, and some servers make headers of them.
-	p.Out.Trailer = nil
-	// Mattermost makes absolute redirects from Host (docs/mattermost.md H6, H7).
-	p.Out.Host = x.Public.Host
-	// A Connection header that names these would make another person of the one
-	// who was decided on.
-	keep(p.Out.Header, p.In.Header, "Authorization")
-	keep(p.Out.Header, p.In.Header, "Cookie")
-	x.sent = forwardCookies(p.Out)
-	dropIdentity(p.Out.Header)
-	askOnce(p.Out.Header)
-	x.identify(p.Out.Header)
-	if x.on.class == socket {
-		x.setOrigin(p.Out.Header)
-	}
-	if p.Out.Body != nil {
-		x.body = &body{ReadCloser: p.Out.Body}
-		p.Out.Body = x.body
-	}
-}
-
-// askOnce spells in another way what net/http takes for leave to send a POST
-// again when its connection breaks. It goes on for whom it is meant for.
-func askOnce(h http.Header) {
-	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if values, ok := h[name]; ok {
-			delete(h, name)
-			h[strings.ToLower(name)] = values
-		}
-	}
-}
-
-func keep(out, in http.Header, name string) {
-	if values, ok := in[name]; ok {
-		out[name] = values
-	}
-}
-
-// identify tells Mattermost about the browser. Of several addresses in
-// X-Forwarded-For it would believe the first (H6), so there is one.
-func (x *exchange) identify(h http.Header) {
-	scheme := "http"
-	if x.HTTPS(x.r) {
-		scheme = "https"
-	}
-	h.Set("X-Forwarded-Proto", scheme)
-	h.Set("X-Forwarded-Host", x.Public.Host)
-	if addr := x.ClientAddr(x.r); addr.IsValid() {
-		h.Set("X-Forwarded-For", addr.WithZone("").String())
-		h.Set("X-Real-Ip", addr.WithZone("").String())
-	}
-}
-
 // body remembers that reading from the client went wrong, which is not
-// Mattermost's fault.
+// Mattermost's fault. It leaves closing to net/http, whose Close would read a body
+// to its end; a transport that reads on when the handler has returned is stopped by
+// end.
 type body struct {
 	io.ReadCloser
+	ended  atomic.Bool
 	failed atomic.Pointer[error]
 }
 
 func (b *body) Read(p []byte) (int, error) {
+	if b.ended.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
 		b.failed.CompareAndSwap(nil, &err)
 	}
 	return n, err
 }
+
+// Close implements io.Closer.
+func (b *body) Close() error { return nil }
+
+func (b *body) end() { b.ended.Store(true) }

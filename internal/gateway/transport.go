@@ -1,11 +1,8 @@
 package gateway
 
 import (
-	"context"
-	"io"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"sync"
 	"time"
 )
@@ -35,30 +32,10 @@ func http1() *http.Protocols {
 	return p
 }
 
-// final hides informational answers from ReverseProxy: it would send their
-// headers on unseen, Token and Set-Cookie with them, and then forget those that
-// were already set on the real answer.
-type final struct{ http.RoundTripper }
-
-func (f final) RoundTrip(r *http.Request) (*http.Response, error) {
-	return f.RoundTripper.RoundTrip(r.WithContext(untraced{r.Context()}))
-}
-
-type untraced struct{ context.Context }
-
-// Value answers for everything but the trace.
-func (c untraced) Value(key any) any {
-	value := c.Context.Value(key)
-	if _, isTrace := value.(*httptrace.ClientTrace); isTrace {
-		return nil
-	}
-	return value
-}
-
-// bufferSize is what io.Copy would allocate for every answer.
+// bufferSize is what an answer passes through, in bytes.
 const bufferSize = 32 << 10
 
-// buffers is an httputil.BufferPool.
+// buffers are shared by all answers.
 type buffers struct{ pool sync.Pool }
 
 func newBuffers() *buffers {
@@ -68,30 +45,3 @@ func newBuffers() *buffers {
 func (b *buffers) Get() []byte { return b.pool.Get().(*[bufferSize]byte)[:] }
 
 func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }
-
-// impatient breaks off an answer whose next bytes do not come. Only waiting for
-// Mattermost counts: a browser may take its time between two reads.
-type impatient struct {
-	io.ReadCloser
-	limit time.Duration
-	timer *time.Timer
-	res   *http.Response // the body's own
-}
-
-// Close implements io.Closer. The trailers are there only now, also those that
-// were not announced.
-func (b *impatient) Close() error {
-	err := b.ReadCloser.Close()
-	cleanTrailer(b.res.Trailer)
-	return err
-}
-
-func (b *impatient) Read(p []byte) (int, error) {
-	if b.timer == nil {
-		b.timer = time.AfterFunc(b.limit, func() { _ = b.ReadCloser.Close() }) // the Read fails
-	} else {
-		b.timer.Reset(b.limit)
-	}
-	defer b.timer.Stop()
-	return b.ReadCloser.Read(p)
-}

@@ -49,7 +49,7 @@ func (x *exchange) notOpened(err error) {
 		x.w.Header().Set("Retry-After", retrySocket())
 		refuseDraining.write(x.w)
 	default:
-		x.fail(x.w, x.r, err)
+		x.fail(err)
 	}
 }
 
@@ -103,16 +103,14 @@ func (x *exchange) passOn(res *http.Response) error {
 		return upstream.ErrInvalid
 	}
 	dropHopByHop(res.Header)
-	if err := x.receive(res); err != nil {
-		return err
-	}
+	x.receive(res)
 	copyHeader(x.w.Header(), res.Header)
 	x.w.WriteHeader(res.StatusCode)
 	buffer := x.buffers.Get()
 	defer x.buffers.Put(buffer)
 	n, err := io.CopyBuffer(struct{ io.Writer }{x.w}, io.LimitReader(res.Body, refusedMost), buffer)
 	if err != nil || n == refusedMost {
-		panic(http.ErrAbortHandler) // visibly cut, as by ReverseProxy
+		panic(http.ErrAbortHandler) // visibly cut
 	}
 	return nil
 }
@@ -123,10 +121,7 @@ func (x *exchange) join(t *tunnel, conn net.Conn, answer *answer) (bool, error) 
 	if !isOne(answer.res.Header["Upgrade"], "websocket") {
 		return false, upstream.ErrInvalid
 	}
-	head, err := x.switching(answer.res)
-	if err != nil {
-		return false, err
-	}
+	head := x.switching(answer.res)
 	client, buffered, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {
 		return false, err
@@ -143,12 +138,10 @@ func (x *exchange) join(t *tunnel, conn net.Conn, answer *answer) (bool, error) 
 }
 
 // switching is the 101 as the browser gets it.
-func (x *exchange) switching(res *http.Response) ([]byte, error) {
+func (x *exchange) switching(res *http.Response) []byte {
 	dropHopByHop(res.Header)
 	res.Header.Del("Content-Length")
-	if err := x.receive(res); err != nil {
-		return nil, err
-	}
+	x.receive(res)
 	h := x.w.Header().Clone()
 	copyHeader(h, res.Header)
 	setUpgrade(h)
@@ -156,7 +149,7 @@ func (x *exchange) switching(res *http.Response) ([]byte, error) {
 	head.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
 	_ = h.Write(&head) // a buffer takes everything
 	head.WriteString("\r\n")
-	return head.Bytes(), nil
+	return head.Bytes()
 }
 
 // rest is what came with a handshake.

@@ -11,9 +11,7 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/textproto"
-	"strings"
+	"net/url"
 	"time"
 
 	"matterpass/internal/upstream"
@@ -24,13 +22,10 @@ const answerHeaderMost = 64 << 10
 
 // handshake is the request as Mattermost gets it, by the same rules as any other.
 func (x *exchange) handshake(ctx context.Context) *http.Request {
-	out := x.r.Clone(ctx)
-	out.Body, out.Close = nil, false
-	dropHopByHop(out.Header)
+	out := x.outgoing().WithContext(ctx)
 	if _, named := out.Header["User-Agent"]; !named {
 		out.Header.Set("User-Agent", "") // else net/http names itself
 	}
-	x.rewrite(&httputil.ProxyRequest{In: x.r, Out: out})
 	setUpgrade(out.Header)
 	return out
 }
@@ -38,21 +33,6 @@ func (x *exchange) handshake(ctx context.Context) *http.Request {
 func setUpgrade(h http.Header) {
 	h.Set("Connection", "Upgrade")
 	h.Set("Upgrade", "websocket")
-}
-
-// dropHopByHop removes what is between two neighbours (RFC 9110 section 7.6.1).
-func dropHopByHop(h http.Header) {
-	for _, line := range h["Connection"] {
-		for name := range strings.SplitSeq(line, ",") {
-			h.Del(textproto.TrimString(name))
-		}
-	}
-	for _, name := range []string{
-		"Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade",
-	} {
-		h.Del(name)
-	}
 }
 
 func copyHeader(to, from http.Header) {
@@ -66,15 +46,19 @@ func copyHeader(to, from http.Header) {
 // keep its buffers and goroutines with it.
 func (g *Gateway) dial(ctx context.Context) (net.Conn, error) {
 	transport, ok := g.Transport.(*http.Transport)
-	if !ok || transport.DialContext == nil {
+	if !ok {
 		transport = NewTransport()
 	}
-	host, port := g.Upstream.Hostname(), g.Upstream.Port()
+	return dial(ctx, g.Upstream, transport)
+}
+
+func dial(ctx context.Context, upstream *url.URL, transport *http.Transport) (net.Conn, error) {
+	host, port := upstream.Hostname(), upstream.Port()
 	if port == "" {
-		port = g.Upstream.Scheme
+		port = upstream.Scheme
 	}
 	conn, err := transport.DialContext(ctx, "tcp", net.JoinHostPort(host, port))
-	if err != nil || g.Upstream.Scheme != "https" {
+	if err != nil || upstream.Scheme != "https" {
 		return conn, err
 	}
 	return secure(ctx, conn, host, transport)

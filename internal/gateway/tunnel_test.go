@@ -119,7 +119,7 @@ func TestMessagesArriveWholeOverTLS(t *testing.T) {
 	t.Cleanup(backend.Close)
 	rig := startBefore(t, backend, func(o *gateway.Options) {
 		transport := gateway.NewTransport()
-		transport.TLSClientConfig = &tls.Config{RootCAs: rootsOf(backend)}
+		transport.TLSClientConfig = tlsFor(backend)
 		o.Transport = transport
 	})
 	front := httptest.NewTLSServer(rig)
@@ -136,6 +136,8 @@ func TestMessagesArriveWholeOverTLS(t *testing.T) {
 		t.Errorf("close: %v", err)
 	}
 }
+
+func tlsFor(s *httptest.Server) *tls.Config { return &tls.Config{RootCAs: rootsOf(s)} }
 
 func rootsOf(s *httptest.Server) *x509.CertPool {
 	roots := x509.NewCertPool()

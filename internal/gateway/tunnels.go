@@ -227,7 +227,5 @@ func (g *Gateway) Close() {
 	g.tunnels.empty.Wait()
 	g.tunnels.stop() // nobody sets it any more
 	g.tunnels.beside.Wait()
-	if idle, ok := g.Transport.(interface{ CloseIdleConnections() }); ok {
-		idle.CloseIdleConnections()
-	}
+	g.carrier.close()
 }

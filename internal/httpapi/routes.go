@@ -106,7 +106,19 @@ func (a *API) Handler() http.Handler {
 	}
 	mux.NotFound(a.next().ServeHTTP)
 	mux.MethodNotAllowed(a.next().ServeHTTP) // a method that chi does not know
-	return byDecodedPath(mux)
+	return foreign(a.next(), byDecodedPath(mux))
+}
+
+// foreign spares Mattermost's API, most of what comes, the search for an address of
+// ours. With an encoding of its own a path takes the long way.
+func foreign(next, ours http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.RawPath == "" && strings.HasPrefix(r.URL.Path, "/api/v4/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		ours.ServeHTTP(w, r)
+	})
 }
 
 // byDecodedPath has chi look at the path that Mattermost looks at: it would take

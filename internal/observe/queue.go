@@ -5,9 +5,15 @@ import (
 	"context"
 	"io"
 	"sync"
+	"time"
 )
 
-const defaultQueue = 1 << 20
+const (
+	defaultQueue = 1 << 20
+	// gather is how long lines gather after others were written: to wake a writer
+	// for each of ten thousand lines a second costs more than to make them.
+	gather = 5 * time.Millisecond
+)
 
 // Queue is an io.Writer that never waits for its output: a pipe that nobody
 // reads or a full disk must not stop requests. Lines wait in a buffer of
@@ -21,6 +27,7 @@ type Queue struct {
 	dropped uint64
 	closed  bool
 	more    chan struct{} // holds one token while there is something to do
+	closing chan struct{}
 	done    chan struct{}
 }
 
@@ -30,7 +37,7 @@ func NewQueue(out io.Writer, size int) *Queue {
 	if size <= 0 {
 		size = defaultQueue
 	}
-	q := &Queue{out: out, most: size, more: make(chan struct{}, 1), done: make(chan struct{})}
+	q := &Queue{out: out, most: size, more: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 	go q.run()
 	return q
 }
@@ -58,16 +65,23 @@ func (q *Queue) Dropped() uint64 {
 
 // Close writes out what waits. It gives up when ctx ends, with its error.
 func (q *Queue) Close(ctx context.Context) error {
-	q.mu.Lock()
-	q.closed = true
-	q.wake()
-	q.mu.Unlock()
+	q.end()
 	select {
 	case <-q.done:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func (q *Queue) end() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !q.closed {
+		q.closed = true
+		close(q.closing)
+	}
+	q.wake()
 }
 
 func (q *Queue) wake() {
@@ -92,6 +106,17 @@ func (q *Queue) run() {
 		if closed {
 			return
 		}
+		q.pause()
+	}
+}
+
+// pause ends early when nothing more will come.
+func (q *Queue) pause() {
+	timer := time.NewTimer(gather)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-q.closing:
 	}
 }
 

@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// carrier takes requests to Mattermost: those that can be repeated on a short way
+// of its own, all others by http.Transport. Answers that stall break off on both.
+type carrier struct {
+	direct *direct // nil where there is no short way
+	rest   http.RoundTripper
+	stall  time.Duration
+}
+
+func newCarrier(o Options) carrier {
+	c := carrier{rest: o.Transport, stall: o.Stall}
+	if transport, ok := o.Transport.(*http.Transport); ok && canBeQuiet {
+		c.direct = newDirect(o.Upstream, transport, o.Stall)
+	}
+	return c
+}
+
+// RoundTrip implements http.RoundTripper.
+func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.direct != nil && isRepeatable(r) {
+		return c.direct.RoundTrip(r)
+	}
+	if _, named := r.Header["User-Agent"]; !named {
+		r.Header["User-Agent"] = []string{""} // else net/http names itself
+	}
+	res, err := c.rest.RoundTrip(r)
+	if err == nil {
+		res.Body = &impatient{ReadCloser: res.Body, limit: c.stall}
+	}
+	return res, err
+}
+
+func (c carrier) close() {
+	if c.direct != nil {
+		c.direct.close()
+	}
+	if idle, ok := c.rest.(interface{ CloseIdleConnections() }); ok {
+		idle.CloseIdleConnections()
+	}
+}
+
+// isHere reports that the beginning of a body came with its header, or that there
+// is none to come.
+func isHere(body io.Reader) bool {
+	switch b := body.(type) {
+	case *directBody:
+		return b.isHere()
+	case *impatient:
+		return b.ReadCloser == http.NoBody
+	default: // an answer of ours
+		return true
+	}
+}
+
+// impatient breaks off an answer whose next bytes do not come. Only waiting for
+// Mattermost counts: a browser may take its time between two reads.
+type impatient struct {
+	io.ReadCloser
+	limit time.Duration
+	timer *time.Timer
+}
+
+func (b *impatient) Read(p []byte) (int, error) {
+	if b.timer == nil {
+		b.timer = time.AfterFunc(b.limit, func() { _ = b.ReadCloser.Close() }) // the Read fails
+	} else {
+		b.timer.Reset(b.limit)
+	}
+	defer b.timer.Stop()
+	return b.ReadCloser.Read(p)
+}

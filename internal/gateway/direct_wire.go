@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"math"
+	"net"
+	"net/http"
+	"time"
+)
+
+// wire is a connection to Mattermost that is used for one request after another.
+type wire struct {
+	net.Conn
+	reader *bufio.Reader // over the wire itself
+	out    []byte        // the last request's header
+	quiet  func() bool   // nothing came, not even the end
+	since  time.Time     // when it became idle
+
+	heard    bool          // something of the answer came
+	left     int64         // how many bytes may still come
+	patience time.Duration // for the next bytes; 0: the deadline is set
+	armed    time.Time     // when a deadline was last set
+	armedFor time.Duration
+}
+
+func newWire(conn net.Conn) *wire {
+	c := &wire{Conn: conn, quiet: watchQuiet(conn)}
+	c.reader = bufio.NewReader(c)
+	return c
+}
+
+// begin is for a request of which the answer has a header of at most this many
+// bytes, within this time.
+func (c *wire) begin(headerMost int64, wait time.Duration) error {
+	c.heard, c.left, c.patience = false, headerMost, 0
+	return c.arm(wait)
+}
+
+// inBody lets any number of bytes come, while they come.
+func (c *wire) inBody(stall time.Duration) { c.left, c.patience = math.MaxInt64, stall }
+
+// arm sets a deadline. Timers are dear: one that is up to a sixteenth early will do.
+func (c *wire) arm(wait time.Duration) error {
+	now := time.Now()
+	if wait == c.armedFor && now.Sub(c.armed) < wait/16 {
+		return nil
+	}
+	c.armed, c.armedFor = now, wait
+	return c.SetDeadline(now.Add(wait))
+}
+
+// Read implements io.Reader for the buffered reader.
+func (c *wire) Read(p []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, errHeaderSize
+	}
+	if c.patience > 0 {
+		if err := c.arm(c.patience); err != nil {
+			return 0, err
+		}
+	}
+	n, err := c.Conn.Read(p[:min(int64(len(p)), c.left)])
+	c.left -= int64(n)
+	c.heard = c.heard || n > 0
+	return n, err
+}
+
+var errHeaderLine = errors.New("a header of a request has a line break in it")
+
+// send writes a request without a body.
+func (c *wire) send(r *http.Request) error {
+	b := append(c.out[:0], r.Method...)
+	b = append(append(b, ' '), r.URL.RequestURI()...)
+	b = append(append(b, " HTTP/1.1\r\nHost: "...), r.Host...)
+	lines := 3 // with the empty one
+	for name, values := range r.Header {
+		for _, value := range values {
+			b = append(append(append(append(b, "\r\n"...), name...), ": "...), value...)
+			lines++
+		}
+	}
+	b = append(b, "\r\n\r\n"...)
+	c.out = b
+	// net/http's server lets no line break in; this is the last place to notice one.
+	if bytes.Count(b, []byte("\n")) != lines || bytes.Count(b, []byte("\r")) != lines {
+		return errHeaderLine
+	}
+	_, err := c.Write(b)
+	return err
+}

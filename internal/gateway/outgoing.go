@@ -1,0 +1,134 @@
+package gateway
+
+import (
+	"net/http"
+	"net/http/httputil"
+	"net/textproto"
+	"strings"
+)
+
+// outgoing is the request as Mattermost gets it. Its header shares values with the
+// browser's request, so they are replaced and never changed.
+func (x *exchange) outgoing() *http.Request {
+	out, address := new(http.Request), *x.r.URL
+	*out = *x.r
+	out.URL = &address
+	// It joins paths. The query stays whole: nothing is decided by it here.
+	(&httputil.ProxyRequest{In: x.r, Out: out}).SetURL(x.Upstream)
+	// Mattermost makes absolute redirects from Host (docs/mattermost.md H6, H7).
+	out.Host = x.Public.Host
+	out.Close = false
+	// Nobody looks at trailers, and some servers make headers of them.
+	out.Trailer = nil
+	out.Header = forwardable(x.r.Header)
+	x.sent = forwardCookies(out)
+	x.identify(out.Header)
+	if x.on.class == socket {
+		x.setOrigin(out.Header)
+	}
+	askOnce(out.Header)
+	x.setBody(out)
+	return out
+}
+
+// askOnce spells in another way what net/http takes for leave to send a POST
+// again when its connection breaks. It goes on for whom it is meant for.
+func askOnce(h http.Header) {
+	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, ok := h[name]; ok {
+			delete(h, name)
+			h[strings.ToLower(name)] = values
+		}
+	}
+}
+
+// setBody leaves out the body of a request that has none: such a request can be
+// repeated.
+func (x *exchange) setBody(out *http.Request) {
+	if out.Body == nil || out.ContentLength == 0 {
+		out.Body = nil
+		return
+	}
+	x.body = &body{ReadCloser: out.Body}
+	out.Body = x.body
+}
+
+// forwardable is what of a header goes on: not what is between two neighbours, nor
+// what says who the client is.
+func forwardable(in http.Header) http.Header {
+	out := make(http.Header, len(in)+forwardedHeaders)
+	for name, values := range in {
+		if !isHopByHop(name) && !isElsewhere(name) && !isIdentity(name) {
+			out[name] = values
+		}
+	}
+	for _, line := range in["Connection"] {
+		for token := range strings.SplitSeq(line, ",") {
+			dropNamed(out, textproto.CanonicalMIMEHeaderKey(textproto.TrimString(token)))
+		}
+	}
+	if hasToken(in["Te"], "trailers") {
+		out["Te"] = []string{"trailers"}
+	}
+	return out
+}
+
+// dropHopByHop removes from an answer what is between two neighbours.
+func dropHopByHop(h http.Header) {
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			h.Del(textproto.TrimString(name))
+		}
+	}
+	for name := range h {
+		if isHopByHop(name) {
+			delete(h, name)
+		}
+	}
+}
+
+// dropNamed drops what a Connection header names. With these two it would make
+// another person of the one who was decided on.
+func dropNamed(h http.Header, name string) {
+	if name != "Authorization" && name != "Cookie" {
+		delete(h, name)
+	}
+}
+
+// isHopByHop tells the headers that each connection has for itself (RFC 9110
+// section 7.6.1).
+func isHopByHop(name string) bool {
+	switch name {
+	case "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "Proxy-Connection",
+		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
+		return true
+	}
+	return false
+}
+
+// isElsewhere tells the headers of a request that net/http keeps in fields.
+func isElsewhere(name string) bool { return name == "Content-Length" || name == "Host" }
+
+// forwardedHeaders is how many identify adds.
+const forwardedHeaders = 4
+
+// forwarded are the values that identify sends, made once for all requests.
+type forwarded struct{ http, https, host []string }
+
+func newForwarded(publicHost string) forwarded {
+	return forwarded{[]string{"http"}, []string{"https"}, []string{publicHost}}
+}
+
+// identify tells Mattermost about the browser. Of several addresses in
+// X-Forwarded-For it would believe the first (H6), so there is one.
+func (x *exchange) identify(h http.Header) {
+	h["X-Forwarded-Proto"] = x.forwarded.http
+	if x.HTTPS(x.r) {
+		h["X-Forwarded-Proto"] = x.forwarded.https
+	}
+	h["X-Forwarded-Host"] = x.forwarded.host
+	if addr := x.ClientAddr(x.r); addr.IsValid() {
+		client := []string{addr.WithZone("").String()}
+		h["X-Forwarded-For"], h["X-Real-Ip"] = client, client
+	}
+}
