@@ -55,7 +55,7 @@ func newProofs(p parts) (login.Proofs, error) {
 	mfa := p.cfg.Minting.MFA
 	proofs := login.Proofs{
 		Verifier: verifier, Once: p.state.once(), Links: p.state.store, Origins: p.state.store, People: p.client, Cutter: p.client,
-		Minter: minter, MintHashes: minter.Hashes, AskMFA: mfa != config.MFARefuse, TrustMFA: mfa == config.MFATrustIdP,
+		Minter: minter, MintHashes: minter.Hashes, AskMFA: mfa != config.MFARefuse, TrustMFA: mfa == config.MFATrustIDP,
 		Identities: accountLimiter{p.limiters.identity, p.hasher, p.telemetry.refused("identity")},
 	}
 	if p.cfg.Minting.Newcomers {

@@ -94,12 +94,12 @@ type MintMFA string
 // The policies.
 const (
 	MFAAsk      MintMFA = "ask"
-	MFATrustIdP MintMFA = "trust-idp"
+	MFATrustIDP MintMFA = "trust-idp"
 	MFARefuse   MintMFA = "refuse"
 )
 
 // Decode takes one of the three.
-func (m *MintMFA) Decode(text string) error { return choose(m, text, MFAAsk, MFATrustIdP, MFARefuse) }
+func (m *MintMFA) Decode(text string) error { return choose(m, text, MFAAsk, MFATrustIDP, MFARefuse) }
 
 // KeyIssuer says under which issuer the subjects of API keys count.
 type KeyIssuer string

@@ -74,26 +74,31 @@ func (c Config) ByProof() bool {
 // checkMinting wants a way to make sessions where somebody needs one on purpose;
 // a key that may launch by default is not purpose enough.
 func (l *loader) checkMinting(cfg *Config) {
+	if l.readable("MINT_SECRET", "PLUGIN_SECRET") {
+		l.checkMintSecrets(cfg)
+	}
+	if purpose := cfg.purpose(); purpose != "" && !cfg.Mattermost.AdminToken.IsSet() && l.readable("MM_ADMIN_TOKEN") {
+		l.add("MM_ADMIN_TOKEN", "not set, and "+purpose+" needs it", "set it to a personal access token of a system admin")
+	}
+	if l.strict {
+		l.checkAllMade("MINT_SECRET", cfg.Minting.Secrets.KeyRing)
+		l.checkAllMade("PLUGIN_SECRET", cfg.Minting.PluginSecrets.KeyRing)
+	}
+}
+
+func (l *loader) checkMintSecrets(cfg *Config) {
 	m := cfg.Minting
 	managed, plugin := len(m.Secrets.KeyRing) > 0, len(m.PluginSecrets.KeyRing) > 0
 	purpose := cfg.purpose()
 	switch {
-	case !l.readable("MINT_SECRET", "PLUGIN_SECRET"):
 	case m.Way == MintPlugin && !plugin:
 		l.add("PLUGIN_SECRET", "not set, and SESSION_MINT=plugin needs it", "set it to what the plugin's settings say")
 	case m.Way == MintManaged && !managed:
 		l.add("MINT_SECRET", "not set, and SESSION_MINT=managed needs it", "set it, for example to the output of: openssl rand -hex 32")
 	case purpose != "" && !managed && !plugin:
 		l.add("MINT_SECRET", "not set, nor is PLUGIN_SECRET, and "+purpose+" needs one of them", "set PLUGIN_SECRET with the companion plugin installed, or MINT_SECRET to have passwords kept")
-	case m.MFA == MFATrustIdP && (m.Way == MintManaged || !plugin):
+	case m.MFA == MFATrustIDP && (m.Way == MintManaged || !plugin):
 		l.add("MINT_MFA", "is trust-idp, which only the plugin can do", "set SESSION_MINT=plugin and PLUGIN_SECRET, or MINT_MFA=ask")
-	}
-	if purpose != "" && !cfg.Mattermost.AdminToken.IsSet() && l.readable("MM_ADMIN_TOKEN") {
-		l.add("MM_ADMIN_TOKEN", "not set, and "+purpose+" needs it", "set it to a personal access token of a system admin")
-	}
-	if l.strict {
-		l.checkAllMade("MINT_SECRET", m.Secrets.KeyRing)
-		l.checkAllMade("PLUGIN_SECRET", m.PluginSecrets.KeyRing)
 	}
 }
 

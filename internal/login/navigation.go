@@ -5,7 +5,8 @@ import (
 	"errors"
 )
 
-// ErrNotNeeded: this browser has a session, or its person signed out on purpose.
+// ErrNotNeeded says that this browser has a session, or that its person signed out on
+// purpose.
 var ErrNotNeeded = errors.New("nobody is to be signed in silently here")
 
 // WithNavigation signs in on the way to a page, with an assertion that comes with
