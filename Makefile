@@ -42,7 +42,7 @@ test: go-version ## all tests, with the race detector where there is a C compile
 	if command -v "$${cc%% *}" >/dev/null; then export CGO_ENABLED=1; race=-race; \
 	elif [ "$${CI:-}" = true ]; then echo "make test: no C compiler, and CI does not go without the race detector" >&2; exit 1; \
 	else echo "No C compiler: running without the race detector."; race=; fi; \
-	set -x; go test $$race $(TESTFLAGS) ./...
+	set -x; go test $$race -timeout=30m $(TESTFLAGS) ./...
 	@if command -v node >/dev/null; then set -x; node --test $(JSTESTS); \
 	elif [ "$${CI:-}" = true ]; then echo "make test: no Node, and CI does not go without the widget's tests" >&2; exit 1; \
 	else echo "No Node: the widget's tests were left out."; fi
