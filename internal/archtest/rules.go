@@ -62,8 +62,9 @@ func House() Rules {
 
 			"internal/archtest":    {},
 			"internal/browsertest": {},
+			"internal/servertest":  {},
 		},
-		ForTests: []string{"internal/browsertest"},
+		ForTests: []string{"internal/browsertest", "internal/servertest"},
 		Fences:   fences(domain),
 	}
 }
