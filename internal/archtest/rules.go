@@ -16,7 +16,7 @@ func House() Rules {
 	return Rules{
 		Module:   module,
 		Folders:  houseMap(),
-		ForTests: []string{"internal/browsertest"},
+		ForTests: []string{"internal/browsertest", "internal/servertest"},
 		Fences:   fences(),
 	}
 }
@@ -73,6 +73,7 @@ func houseMap() map[string][]string {
 		"internal/archtest":    {},
 		"internal/browsertest": {},
 		"internal/comparison":  {},
+		"internal/servertest":  {},
 	}
 }
 

@@ -114,7 +114,7 @@ func TestKeysAreHashesAndEndByThemselves(t *testing.T) {
 	if err != nil || ttl[0] != 1 || ttl[1] <= 0 || ttl[1] > time.Hour.Milliseconds()/5+1 {
 		t.Errorf("keys and time to live: %v, %v", ttl, err)
 	}
-	for _, key := range s.keys() {
+	for _, key := range s.Keys() {
 		if strings.Contains(key, "dana") {
 			t.Error(key)
 		}
@@ -125,8 +125,8 @@ func TestAnEmptiedRedisGivesNoMoreThanTheInstanceRemembers(t *testing.T) {
 	s := newServer(t)
 	l := s.twin(limit.Options{Tokens: 5, Per: time.Hour})
 	allowed(20, l)
-	s.do("FLUSHALL")
-	s.do("SCRIPT", "FLUSH")
+	s.Do("FLUSHALL")
+	s.Do("SCRIPT", "FLUSH")
 	if got := allowed(20, l); got != 0 {
 		t.Errorf("%d more after FLUSHALL", got)
 	}
@@ -137,11 +137,11 @@ func TestWithoutRedisEachInstanceGoesOnByItself(t *testing.T) {
 	var c changes
 	l := limit.NewShared(limit.New(limit.Options{Tokens: 5, Per: time.Hour}), "login", s.client(Options{Changed: c.note, Rest: 50 * time.Millisecond}))
 	allowed(3, l)
-	s.kill()
+	s.Kill()
 	if got := allowed(20, l); got != 2 {
 		t.Errorf("%d more without Redis, want the 2 that were left", got)
 	}
-	s.start()
+	s.Start()
 	for deadline := time.Now().Add(10 * time.Second); len(c.all()) < 2 && time.Now().Before(deadline); {
 		l.Allow(name("erin"), network)
 		time.Sleep(10 * time.Millisecond)
@@ -155,8 +155,8 @@ func TestAStoppedRedisCostsItsBudgetAndThenNothing(t *testing.T) {
 	s := newServer(t)
 	l := limit.NewShared(limit.New(limit.Options{Tokens: 1000, Per: time.Hour}), "login", s.client(Options{Budget: 50 * time.Millisecond}))
 	l.Allow(name("dana"), network)
-	s.signal(syscall.SIGSTOP)
-	defer s.signal(syscall.SIGCONT)
+	s.Signal(syscall.SIGSTOP)
+	defer s.Signal(syscall.SIGCONT)
 	stopped := 3 * time.Second
 	if !testing.Short() {
 		stopped = 10 * time.Second

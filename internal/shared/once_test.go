@@ -102,9 +102,9 @@ func TestOneOfAHundredSpendsAndTheDatabaseIsAskedOnce(t *testing.T) {
 
 func TestTheDatabaseDecidesWhenRedisForgetsOrIsAway(t *testing.T) {
 	for name, accident := range map[string]func(*server){
-		"emptied":   func(s *server) { s.do("FLUSHALL") },
-		"restarted": func(s *server) { s.kill(); s.start() },
-		"away":      (*server).kill,
+		"emptied":   func(s *server) { s.Do("FLUSHALL") },
+		"restarted": func(s *server) { s.Kill(); s.Start() },
+		"away":      func(s *server) { s.Kill() },
 	} {
 		for way := range ways(&Redis{}, &database{}) {
 			t.Run(name+" "+way, func(t *testing.T) {
@@ -153,17 +153,17 @@ func TestAnOwnerAndWhatIsOverAreTheDatabasesAlone(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := proofs.Spend(context.Background(), over); err != nil || d.asked.Load() != 3 || len(s.keys()) != 0 {
-		t.Errorf("%v; asked %d times; %q", err, d.asked.Load(), s.keys())
+	if err := proofs.Spend(context.Background(), over); err != nil || d.asked.Load() != 3 || len(s.Keys()) != 0 {
+		t.Errorf("%v; asked %d times; %q", err, d.asked.Load(), s.Keys())
 	}
 }
 
 func TestNothingOfAProofIsInRedis(t *testing.T) {
 	s := newServer(t)
-	if err := s.client(Options{URL: "redis://127.0.0.1:" + s.port}).Once(&database{}).Spend(context.Background(), spending("https://erp jti")); err != nil {
+	if err := s.client(Options{URL: "redis://" + s.Addr()}).Once(&database{}).Spend(context.Background(), spending("https://erp jti")); err != nil {
 		t.Fatal(err)
 	}
-	keys := s.keys()
+	keys := s.Keys()
 	if len(keys) != 1 || strings.Contains(keys[0], "https") || strings.Contains(keys[0], "jti") {
 		t.Errorf("keys: %q", keys)
 	}

@@ -89,9 +89,9 @@ func TestAScriptIsSentOnceAndAgainAfterAFlush(t *testing.T) {
 				t.Fatal(got, err)
 			}
 		}
-		s.do("SCRIPT", "FLUSH")
+		s.Do("SCRIPT", "FLUSH")
 	}
-	stats, _ := redis.String(s.do("INFO", "commandstats"), nil)
+	stats, _ := redis.String(s.Do("INFO", "commandstats"), nil)
 	if !strings.Contains(stats, "cmdstat_eval:calls=3,") || !strings.Contains(stats, "cmdstat_evalsha:calls=6,") {
 		t.Error(stats)
 	}
@@ -99,24 +99,37 @@ func TestAScriptIsSentOnceAndAgainAfterAFlush(t *testing.T) {
 
 func TestARestartOfRedisIsNoticedByNobody(t *testing.T) {
 	s := newServer(t)
-	r := s.client(Options{MaxConns: 1})
-	if err := r.Check(context.Background()); err != nil {
-		t.Fatal(err)
+	var c changes
+	r := s.client(Options{MaxConns: 8, Changed: c.note, Rest: time.Hour})
+	var idle []redis.Conn
+	for range 8 {
+		idle = append(idle, r.pool.Get())
 	}
-	s.kill()
-	s.start()
-	if err := r.Check(context.Background()); err != nil {
-		t.Error(err)
+	for _, conn := range idle {
+		if _, err := conn.Do("PING"); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+	}
+	s.Kill()
+	s.Start()
+	for range 8 {
+		if err := r.Check(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	if told := c.all(); len(told) != 0 {
+		t.Errorf("changes: %q", told)
 	}
 }
 
 func TestThePasswordAndTheDatabaseAreTheAddresss(t *testing.T) {
 	s := newServer(t, "--requirepass", "hush-hush")
-	good := s.client(Options{URL: "redis://:hush-hush@127.0.0.1:" + s.port + "/3"})
+	good := s.client(Options{URL: "redis://:hush-hush@" + s.Addr() + "/3"})
 	if err := good.Check(context.Background()); err != nil {
 		t.Error(err)
 	}
-	bad := s.client(Options{URL: "redis://:wrong-hush@127.0.0.1:" + s.port})
+	bad := s.client(Options{URL: "redis://:wrong-hush@" + s.Addr()})
 	err := bad.Check(context.Background())
 	if !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), "WRONGPASS") || strings.Contains(err.Error(), "hush") {
 		t.Errorf("error = %v", err)
@@ -127,13 +140,13 @@ func TestAPolicyThatForgetsIsWarnedOf(t *testing.T) {
 	s := newServer(t)
 	r := s.client(Options{})
 	for policy, warned := range map[string]bool{"noeviction": false, "volatile-ttl": false, "allkeys-lru": true, "allkeys-random": true} {
-		s.do("CONFIG", "SET", "maxmemory-policy", policy)
+		s.Do("CONFIG", "SET", "maxmemory-policy", policy)
 		warning, err := r.Warning()
 		if err != nil || (warning != "") != warned || warned && !strings.Contains(warning, policy) {
 			t.Errorf("%s: %q, %v", policy, warning, err)
 		}
 	}
-	s.kill()
+	s.Kill()
 	if _, err := r.Warning(); !errors.Is(err, ErrAway) {
 		t.Errorf("without Redis: %v", err)
 	}

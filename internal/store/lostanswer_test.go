@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net"
-	"strings"
+	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,9 +76,12 @@ func pass(from, to net.Conn, look func([]byte) bool) {
 
 func TestAnAnswerThatWasLostIsNeverAYes(t *testing.T) {
 	f := newFixture(t, database(t))
-	w := newWire(t, "127.0.0.1:"+shared.srv.port)
 	o := f.o
-	o.Address = strings.Replace(o.Address, shared.srv.port, w.Addr().String()[len("127.0.0.1:"):], 1)
+	address, err := url.Parse(o.Address)
+	wantErr(t, err, nil)
+	w := newWire(t, address.Host)
+	address.Host = w.Addr().String()
+	o.Address = address.String()
 	remote, err := Open(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -115,8 +118,8 @@ func TestAnAnswerThatWasLostIsNeverAYes(t *testing.T) {
 
 func TestAServerThatIsSetToSerializableChangesNothing(t *testing.T) {
 	srv := ownServer(t, 0)
-	srv.run(t, "postgres", `ALTER DATABASE postgres SET default_transaction_isolation = 'serializable'`)
-	f, ctx := newFixture(t, srv.address("postgres")), context.Background()
+	srv.Exec(t, "postgres", `ALTER DATABASE postgres SET default_transaction_isolation = 'serializable'`)
+	f, ctx := newFixture(t, srv.Address("postgres")), context.Background()
 	if won := race(t, func(int) error { return f.use("jti", "") }, login.ErrSpent); won != 1 {
 		t.Errorf("%d spent the same proof", won)
 	}
