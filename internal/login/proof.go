@@ -51,6 +51,14 @@ func (s *Service) WithProof(ctx context.Context, p Proof, v Visit) (Session, err
 	return session, err
 }
 
+// Unproven tells of a sign-in that failed before there was a proof.
+func (s *Service) Unproven(ctx context.Context, way string, from Client, err error) {
+	if result(err) == "failed" {
+		err = fmt.Errorf("%w: %w", ErrRefused, err) // in the words of the package that found out
+	}
+	s.decide(ctx, Outcome{Way: way, Client: from}, Session{}, err)
+}
+
 // decide completes an Outcome and tells it.
 func (s *Service) decide(ctx context.Context, o Outcome, session Session, err error) {
 	o.Result, o.UserID, o.Reason = result(err), session.User.ID, reason(err)
