@@ -136,7 +136,7 @@ func newLogin(p parts, a *app) (*login.Service, error) {
 		MaxAge: time.Duration(cfg.Sessions.MaxAge), Idle: time.Duration(cfg.Sessions.Idle),
 	}
 	if a.settings.admin {
-		o.Accounts, o.Unlocker, o.Revoker = a.client, a.client, a.client
+		o.Accounts, o.Unlocker, o.Revoker = a.client, a.client, revoker{a.client, a.doubtTunnels}
 		proofs, err := newProofs(p)
 		if err != nil {
 			return nil, err
