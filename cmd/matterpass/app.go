@@ -229,7 +229,7 @@ func keyIssuer(cfg config.Config) string {
 func newGateway(cfg config.Config, a *app, clients clientLimiter, t *telemetry) *gateway.Gateway {
 	return gateway.New(gateway.Options{
 		Upstream: cfg.Mattermost.BaseURL.URL(), Public: cfg.Addresses.PublicURL.URL(), AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(),
-		Navigations: a.login, AssertionCookie: string(cfg.Assertions.Cookie), Standing: a.login.Standing,
+		Navigations: a.login, AssertionCookie: string(cfg.Assertions.Cookie), Standing: a.login.Standing, SignedOut: a.login.SignedOut,
 		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, Login: a.login, HTTPS: middleware.Secure, Seen: a.seen, Away: a.client.DatabaseAway,
 		ClientAddr: func(r *http.Request) netip.Addr { return middleware.ClientAddr(r.Context()) },
 		Limit:      func(r *http.Request) login.Decision { return login.Decision(clients.Allow(r)) },
