@@ -122,9 +122,9 @@ func (a *API) redeemed(r *http.Request) (session login.Session, target string, e
 	if !in.Confirmed && (in.Embedder == "" || a.isSomebodyElse(r, t.Identity)) {
 		return session, "", &confirmation{nameOf(t.Identity)}
 	}
-	proof.Spend = func(ctx context.Context) error { return asTicket(a.Tickets.Spend(ctx, in.Ticket)) }
+	proof.Spend = func(ctx context.Context) error { return a.Tickets.Spend(ctx, in.Ticket) }
 	session, err = a.Login.WithProof(r.Context(), proof, visitOf(r, in.MFACode))
-	return session, t.Target, err
+	return session, t.Target, asTicket(err)
 }
 
 // opened is a good ticket in the page that it was made for. Anything else is

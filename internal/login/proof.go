@@ -90,6 +90,16 @@ func (s *Service) withProof(ctx context.Context, p Proof, v Visit) (Session, err
 	if s.needsCode(found.account, p, v) {
 		return Session{}, fmt.Errorf("%w: by the account's own settings", ErrMFARequired)
 	}
+	end, err := s.tryCode(ctx, found.account, v.Code)
+	if err != nil {
+		return Session{}, err
+	}
+	session, err := s.spendAndRedeem(ctx, p, v, found)
+	end(verdictOn(err))
+	return session, err
+}
+
+func (s *Service) spendAndRedeem(ctx context.Context, p Proof, v Visit, found resolution) (Session, error) {
 	device := s.Devices.renewed(s.Devices.open(v.Device))
 	if err := s.spend(ctx, p, device.id); err != nil {
 		return Session{}, err
@@ -99,6 +109,20 @@ func (s *Service) withProof(ctx context.Context, p Proof, v Visit) (Session, err
 		return Session{}, &Spent{err}
 	}
 	return session, nil
+}
+
+// tryCode counts a one-time code that Mattermost would count: a wrong one brings
+// its lock nearer, whoever proved what (docs/mattermost.md A8). Whoever comes with a
+// proof has the tries that strangers leave.
+func (s *Service) tryCode(ctx context.Context, account Account, code string) (end func(Verdict), err error) {
+	if code == "" || !account.MFA || !s.MintHashes() {
+		return func(Verdict) {}, nil
+	}
+	end, ok := s.Failures.Begin(ctx, string(account.Email), s.ceiling(true))
+	if !ok {
+		return nil, errGuarded
+	}
+	return end, nil
 }
 
 // person is the limiter's name of an identity.
