@@ -144,7 +144,7 @@ func newLogin(p parts, a *app) (*login.Service, error) {
 		MaxAge: time.Duration(cfg.Sessions.MaxAge), Idle: time.Duration(cfg.Sessions.Idle),
 	}
 	if a.settings.admin {
-		o.Accounts, o.Unlocker, o.Revoker = a.client, a.client, a.client
+		o.Accounts, o.Unlocker, o.Revoker = a.client, a.client, revoker{a.client, a.doubtTunnels}
 		proofs, err := newProofs(p)
 		if err != nil {
 			return nil, err
@@ -240,7 +240,7 @@ func keyIssuer(cfg config.Config) string {
 func newGateway(cfg config.Config, a *app, clients clientLimiter, t *telemetry) *gateway.Gateway {
 	return gateway.New(gateway.Options{
 		Upstream: cfg.Mattermost.BaseURL.URL(), Public: cfg.Addresses.PublicURL.URL(), AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(),
-		Navigations: a.login, AssertionCookie: string(cfg.Assertions.Cookie), Standing: a.login.Standing,
+		Navigations: a.login, AssertionCookie: string(cfg.Assertions.Cookie), Standing: a.login.Standing, SignedOut: a.login.SignedOut,
 		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, Login: a.login, HTTPS: middleware.Secure, Seen: a.seen, Away: a.client.DatabaseAway,
 		ClientAddr: func(r *http.Request) netip.Addr { return middleware.ClientAddr(r.Context()) },
 		Limit:      func(r *http.Request) login.Decision { return login.Decision(clients.Allow(r)) },

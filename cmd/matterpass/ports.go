@@ -146,6 +146,18 @@ func (s sessions) EndAll(ctx context.Context, token string) error {
 	return err
 }
 
+// revoker has the WebSockets of a person looked at whose session was ended without
+// its token, whether or not Mattermost could be told.
+type revoker struct {
+	login.Revoker
+	doubted func(user string)
+}
+
+func (r revoker) RevokeSession(ctx context.Context, userID, sessionID string) error {
+	defer r.doubted(userID)
+	return r.Revoker.RevokeSession(ctx, userID, sessionID)
+}
+
 // settings follows what Mattermost is set to, so that a change there needs no
 // restart here.
 type settings struct {

@@ -71,7 +71,7 @@ func newMinter(cfg config.Config, client *mattermost.Client, st *store.Store, t 
 	if m.Way != config.MintAuto {
 		auto.Way = string(m.Way)
 	}
-	if len(m.Secrets.KeyRing) > 0 {
+	if mayManage(m) {
 		managed, err := newManaged(m, client, st, t)
 		if err != nil {
 			return nil, err
@@ -89,6 +89,12 @@ func newMinter(cfg config.Config, client *mattermost.Client, st *store.Store, t 
 		return nil, nil
 	}
 	return auto, nil
+}
+
+// mayManage: a secret that is there for another way is left alone, and managed
+// passwords cannot take an issuer's word for a second factor.
+func mayManage(m config.Minting) bool {
+	return len(m.Secrets.KeyRing) > 0 && m.Way != config.MintPlugin && m.MFA != config.MFATrustIdP
 }
 
 func newPlugin(cfg config.Config, client *mattermost.Client) (*mattermost.Plugin, error) {

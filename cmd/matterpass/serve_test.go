@@ -26,7 +26,7 @@ func inEnvironment(t *testing.T, env map[string]string) {
 	t.Helper()
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
-		for _, prefix := range []string{"APP_", "NODE_ENV", "HTTP_", "ADMIN_", "TLS_", "PUBLIC_", "MM_", "NEXT_", "GATEWAY", "ALLOWED_", "TRUSTED_", "COOKIE_", "SECRET_", "API_KEYS", "RATE_", "LOG_", "DRAIN_", "SHUTDOWN_", "PORT", "DATABASE_", "REDIS_", "JWT_"} {
+		for _, prefix := range []string{"APP_", "NODE_ENV", "HTTP_", "ADMIN_", "TLS_", "PUBLIC_", "MM_", "NEXT_", "GATEWAY", "ALLOWED_", "TRUSTED_", "COOKIE_", "SECRET_", "API_KEYS", "RATE_", "LOG_", "DRAIN_", "SHUTDOWN_", "PORT", "DATABASE_", "REDIS_", "JWT_", "MINT_", "PLUGIN_", "SESSION_", "SIGNING_", "ASSERTION_", "PROVISION_"} {
 			if strings.HasPrefix(name, prefix) {
 				t.Setenv(name, "") // restores it afterwards
 				_ = os.Unsetenv(name)
@@ -53,6 +53,7 @@ type served struct {
 	log         *lockedBuffer
 	exit        chan int
 	stop        context.CancelFunc
+	whole       map[string]string // its environment
 }
 
 func free(t *testing.T) string {
@@ -67,7 +68,7 @@ func free(t *testing.T) string {
 
 func serve(t *testing.T, env map[string]string) *served {
 	t.Helper()
-	s := &served{addr: free(t), admin: free(t), log: &lockedBuffer{}, exit: make(chan int, 1)}
+	s := &served{addr: free(t), admin: free(t), log: &lockedBuffer{}, exit: make(chan int, 1), whole: env}
 	env["HTTP_ADDR"], env["ADMIN_ADDR"] = s.addr, s.admin
 	inEnvironment(t, env)
 	ctx, stop := context.WithCancel(context.Background())

@@ -62,6 +62,9 @@ type Options struct {
 	// Standing says who ended a session here, "" while it may go on; nil is always
 	// "". active: the person did something.
 	Standing func(ctx context.Context, token string, active bool) string
+	// SignedOut is told of a session that its person ended at Mattermost; nil is
+	// nobody.
+	SignedOut func(ctx context.Context, token string)
 
 	// Seen remembers sessions that worked; nil is NewMemory(0). Away reports that
 	// Mattermost's database is away, by no more than one question a second; nil is

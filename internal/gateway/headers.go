@@ -43,9 +43,18 @@ func (x *exchange) adjust(res *http.Response) {
 	x.makePublic(h)
 	if x.on.class == signOut && res.StatusCode/100 == 2 {
 		cookie.SignOut(h)
-		x.EndSession(x.sent.token)
+		x.noticeSignOut()
 	}
 	x.noticeRevocations(res)
+}
+
+// noticeSignOut believes a browser's sign-out only with the proof that Mattermost
+// wants: without it Mattermost says yes and does nothing.
+func (x *exchange) noticeSignOut() {
+	x.EndSession(x.sent.token)
+	if x.SignedOut != nil && x.sent.cookie && x.provesOrigin() {
+		x.SignedOut(x.r.Context(), x.sent.token)
+	}
 }
 
 // cleanTrailer takes what could open a session out of trailers, which go out past

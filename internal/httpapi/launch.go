@@ -98,11 +98,7 @@ func (a *API) redeem(w http.ResponseWriter, r *http.Request) error {
 	if a.Tickets == nil {
 		return errTicketSpent
 	}
-	in, err := decode[redeemRequest](r)
-	if err != nil {
-		return err
-	}
-	session, target, err := a.redeemed(r, in)
+	session, target, err := a.redeemed(r)
 	if err != nil {
 		return a.orLimited(w, r, err)
 	}
@@ -114,20 +110,34 @@ func (a *API) redeem(w http.ResponseWriter, r *http.Request) error {
 
 // redeemed looks before it spends: what is refused for the page's sake, or waits
 // for a click, leaves the ticket good.
-func (a *API) redeemed(r *http.Request, in redeemRequest) (session login.Session, target string, err error) {
-	t, proof, err := a.Tickets.Open(r.Context(), in.Ticket)
+func (a *API) redeemed(r *http.Request) (session login.Session, target string, err error) {
+	in, err := decode[redeemRequest](r)
 	if err != nil {
-		return session, "", asTicket(err)
+		return session, "", err
 	}
-	if err := t.CheckEmbedder(in.Embedder); err != nil {
+	t, proof, err := a.opened(r, in)
+	if err != nil {
 		return session, "", err
 	}
 	if !in.Confirmed && (in.Embedder == "" || a.isSomebodyElse(r, t.Identity)) {
 		return session, "", &confirmation{nameOf(t.Identity)}
 	}
-	proof.Spend = func(ctx context.Context) error { return asTicket(a.Tickets.Spend(ctx, in.Ticket)) }
+	proof.Spend = func(ctx context.Context) error { return a.Tickets.Spend(ctx, in.Ticket) }
 	session, err = a.Login.WithProof(r.Context(), proof, visitOf(r, in.MFACode))
-	return session, t.Target, err
+	return session, t.Target, asTicket(err)
+}
+
+// opened is a good ticket in the page that it was made for. Anything else is
+// written down as a sign-in that was refused.
+func (a *API) opened(r *http.Request, in redeemRequest) (ticket.Ticket, login.Proof, error) {
+	t, proof, err := a.Tickets.Open(r.Context(), in.Ticket)
+	if err == nil {
+		err = t.CheckEmbedder(in.Embedder)
+	}
+	if err != nil {
+		a.Login.Unproven(r.Context(), login.ByTicket, visitOf(r, "").Client, err)
+	}
+	return t, proof, asTicket(err)
 }
 
 // asTicket speaks of tickets where login speaks of any proof.

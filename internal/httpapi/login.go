@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"matterpass/internal/cookie"
@@ -53,11 +54,12 @@ func (a *API) setSession(w http.ResponseWriter, session login.Session) {
 // openSession takes one kind of proof: an assertion in the header or a password in
 // the body.
 func (a *API) openSession(w http.ResponseWriter, r *http.Request) (login.Session, error) {
-	if r.URL.RawQuery != "" {
-		return login.Session{}, &login.Invalid{Field: "query", Want: "is not accepted; send everything in the body"}
+	if hasAuthorization(r) {
+		session, err := a.byAssertion(r)
+		return session, a.orLimited(w, r, err)
 	}
-	if r.Header.Get("Authorization") != "" {
-		return a.byAssertion(w, r)
+	if err := withoutQuery(r); err != nil {
+		return login.Session{}, err
 	}
 	attempt, err := attempt(r)
 	if err != nil {
@@ -66,12 +68,26 @@ func (a *API) openSession(w http.ResponseWriter, r *http.Request) (login.Session
 	return a.Login.WithPassword(r.Context(), attempt)
 }
 
+// withoutQuery keeps secrets out of addresses, which are written down everywhere.
+func withoutQuery(r *http.Request) error {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	return &login.Invalid{Field: "query", Want: "is not accepted; send everything in the body"}
+}
+
 // codeRequest is what may go along with an assertion.
 type codeRequest struct {
 	MFACode string `json:"mfa_code"`
 }
 
-func (a *API) byAssertion(w http.ResponseWriter, r *http.Request) (login.Session, error) {
+// hasAuthorization also counts an empty one: behind it there may be another.
+func hasAuthorization(r *http.Request) bool { return len(r.Header.Values("Authorization")) > 0 }
+
+func (a *API) byAssertion(r *http.Request) (login.Session, error) {
+	if err := withoutQuery(r); err != nil {
+		return login.Session{}, err
+	}
 	assertion := bearerOf(r.Header)
 	if assertion == "" {
 		return login.Session{}, &login.Invalid{Field: "Authorization", Want: "is not one bearer token"}
@@ -80,8 +96,7 @@ func (a *API) byAssertion(w http.ResponseWriter, r *http.Request) (login.Session
 	if err != nil {
 		return login.Session{}, err
 	}
-	session, err := a.Login.WithAssertion(r.Context(), assertion, visitOf(r, in.MFACode))
-	return session, a.orLimited(w, r, err)
+	return a.Login.WithAssertion(r.Context(), assertion, visitOf(r, in.MFACode))
 }
 
 // orLimited has strangers pay: whoever shows a good proof is limited by whom it
@@ -98,8 +113,12 @@ func (a *API) orLimited(w http.ResponseWriter, r *http.Request, err error) error
 	return err
 }
 
+// isUnproven is true of what anybody can send.
 func isUnproven(err error) bool {
-	return errors.Is(err, login.ErrRefused) || errors.Is(err, login.ErrSpent) || errors.Is(err, errTicketSpent)
+	var malformed *login.Invalid
+	return errors.As(err, &malformed) || slices.ContainsFunc([]error{
+		login.ErrRefused, login.ErrSpent, errTicketSpent, errMediaType, errTooLarge, errTooSlow,
+	}, func(is error) bool { return errors.Is(err, is) })
 }
 
 func attempt(r *http.Request) (login.Attempt, error) {

@@ -213,7 +213,7 @@ func (a *API) guard(rt route) http.Handler {
 func (a *API) limitStrangers(next http.Handler) http.Handler {
 	limited := a.limitClients()(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") == "" {
+		if !hasAuthorization(r) {
 			limited.ServeHTTP(w, r)
 			return
 		}

@@ -25,7 +25,7 @@ func (s *Service) observe(token, csrf string) {
 	}
 }
 
-// Keep does what sessions need beside the requests, until ctx ends: it writes down
+// Keep does what sessions need beside the requests, at once and until ctx ends: it writes down
 // their use, ends those that are too old, tells Mattermost of ends that it could
 // not be told of before, and asks whose the sessions are that were only seen.
 func (s *Service) Keep(ctx context.Context) {
@@ -34,6 +34,7 @@ func (s *Service) Keep(ctx context.Context) {
 	}
 	ticker := time.NewTicker(keepEvery)
 	defer ticker.Stop()
+	s.round(ctx, time.Now()) // what was left undone before a restart
 	for {
 		select {
 		case <-ctx.Done():

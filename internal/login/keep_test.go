@@ -241,6 +241,7 @@ func TestSilentSignInNeitherReplacesNorUndoes(t *testing.T) {
 		previous string
 		find     error
 		last     login.Record
+		latest   login.Record
 		device   bool
 		records  func(*world) login.Records
 		want     error
@@ -252,6 +253,10 @@ func TestSilentSignInNeitherReplacesNorUndoes(t *testing.T) {
 		"signed out on purpose":              {device: true, last: login.Record{UserID: userID, EndedBy: login.EndedByUser}, want: login.ErrNotNeeded},
 		"signed out everywhere":              {device: true, last: login.Record{UserID: userID, EndedBy: login.EndedEverywhere}, want: login.ErrNotNeeded},
 		"ended by itself":                    {device: true, last: login.Record{UserID: userID, EndedBy: login.EndedByAge}},
+		"a password, out on purpose":         {device: true, latest: login.Record{UserID: userID, Created: time.Now(), EndedBy: login.EndedByUser}, want: login.ErrNotNeeded},
+		"a colleague's, out on purpose":      {device: true, latest: login.Record{UserID: danaID, Created: time.Now(), EndedBy: login.EndedByUser}},
+		"another issuer's, out on purpose":   {device: true, latest: login.Record{UserID: userID, Subject: "1", Created: time.Now(), EndedBy: login.EndedByUser}},
+		"out on purpose, then a password":    {device: true, last: login.Record{UserID: userID, EndedBy: login.EndedByUser}, latest: login.Record{UserID: userID, Created: time.Now(), EndedBy: login.EndedByIdle}},
 		"the memory of sign-outs is away":    {device: true, records: func(w *world) login.Records { return away{recordsOf{w}} }, want: login.ErrNotNeeded},
 		"a browser that was never here":      {device: true},
 		"a browser that was here before too": {device: true, last: login.Record{UserID: userID}},
@@ -259,7 +264,7 @@ func TestSilentSignInNeitherReplacesNorUndoes(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld()
-			w.last = tc.last
+			w.last, w.latest = tc.last, tc.latest
 			w.find = func(context.Context, string, string) (login.Session, error) { return login.Session{}, tc.find }
 			w.verify = func(_ string, use login.Use) (login.Proof, error) {
 				if use != login.ForNavigation {
@@ -322,5 +327,19 @@ func TestATicketsOwnCountDecides(t *testing.T) {
 	_, err := w.service().WithProof(t.Context(), p, visit())
 	if !errors.Is(err, login.ErrSpent) || calls != 1 || len(w.spent) > 0 {
 		t.Errorf("err = %v, %d calls, spent %v", err, calls, w.spent)
+	}
+}
+
+func TestASignOutAtMattermostIsRemembered(t *testing.T) {
+	w := newWorld()
+	service := w.service()
+	w.records[token] = login.Record{UserID: userID, Created: time.Now()}
+	service.SignedOut(t.Context(), "no token")
+	service.SignedOut(t.Context(), token)
+	if len(w.ended) != 1 || w.ended[token] != login.EndedByUser || service.Standing(t.Context(), token, true) != login.EndedByUser {
+		t.Errorf("remembered %v", w.ended)
+	}
+	if len(w.mattermost.ended) > 0 {
+		t.Errorf("Mattermost was told of %q", w.mattermost.ended)
 	}
 }

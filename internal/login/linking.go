@@ -7,7 +7,8 @@ import (
 )
 
 // Link makes an account an identity's, because an administrator says so. What the
-// account had before ends, unless it was made here. It answers *Invalid,
+// account had before ends, unless it was made here; a link that is there already
+// stays as it is, and nothing ends. It answers *Invalid,
 // ErrUnknown where there is no such account, ErrConflict where the identity has
 // another one, or the account is no person's.
 func (s *Service) Link(ctx context.Context, who Identity, name Name) (Link, error) {
@@ -23,14 +24,25 @@ func (s *Service) Link(ctx context.Context, who Identity, name Name) (Link, erro
 	if account.Bot || account.Remote {
 		return Link{}, fmt.Errorf("%w: the account is %s", ErrConflict, account.obstacle())
 	}
+	kept, err := s.Links.FindLink(ctx, who.Issuer, who.Subject)
+	switch {
+	case errors.Is(err, ErrUnknown):
+		return s.linkByHand(ctx, who, account)
+	case err != nil:
+		return Link{}, err
+	case kept.UserID != account.ID:
+		return Link{}, fmt.Errorf("%w: the identity has another account", ErrConflict)
+	}
+	return kept, nil
+}
+
+func (s *Service) linkByHand(ctx context.Context, who Identity, account Account) (Link, error) {
 	ours, err := s.Origins.IsCreated(ctx, account)
+	if err == nil && !ours {
+		err = s.Cutter.CutOff(ctx, account.ID)
+	}
 	if err != nil {
 		return Link{}, err
-	}
-	if !ours {
-		if err := s.Cutter.CutOff(ctx, account.ID); err != nil {
-			return Link{}, err
-		}
 	}
 	link := Link{Issuer: who.Issuer, Subject: who.Subject, UserID: account.ID, By: LinkedByAdmin}
 	if err := s.Links.AddLink(ctx, link); err != nil {

@@ -41,9 +41,27 @@ func (s *Service) leftOnPurpose(ctx context.Context, device string, who Identity
 	if device == "" || s.Records == nil {
 		return false
 	}
-	last, err := s.Records.LastOn(ctx, device, who)
+	last, err := s.lastOf(ctx, device, who)
 	if errors.Is(err, ErrUnknown) {
 		return false
 	}
 	return err != nil || last.EndedBy == EndedByUser || last.EndedBy == EndedEverywhere
+}
+
+// lastOf is the person's last session in a browser, also one that they opened with
+// a password, of which the record names no issuer.
+func (s *Service) lastOf(ctx context.Context, device string, who Identity) (Record, error) {
+	proven, err := s.Records.LastOn(ctx, device, who)
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return Record{}, err
+	}
+	latest, unknown := s.Records.LastOn(ctx, device, Identity{})
+	if unknown != nil || latest.Subject != "" || !latest.Created.After(proven.Created) {
+		return proven, err
+	}
+	found, unresolved := s.resolve(ctx, who)
+	if unresolved != nil || found.account.ID != latest.UserID {
+		return proven, err
+	}
+	return latest, nil
 }

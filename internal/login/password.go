@@ -194,7 +194,7 @@ func verdictOn(err error) Verdict {
 	case err == nil:
 		return Succeeded
 	case errors.As(err, &refusal) && !refusal.Counted, errors.As(err, &busy),
-		errors.Is(err, errLeftQueue), upstream.NotAsked(err):
+		errors.Is(err, errLeftQueue), errors.Is(err, ErrSpent), errors.Is(err, ErrStoreUnavailable), upstream.NotAsked(err):
 		return NotCounted
 	default:
 		return Counted

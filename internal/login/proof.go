@@ -51,6 +51,14 @@ func (s *Service) WithProof(ctx context.Context, p Proof, v Visit) (Session, err
 	return session, err
 }
 
+// Unproven tells of a sign-in that failed before there was a proof.
+func (s *Service) Unproven(ctx context.Context, way string, from Client, err error) {
+	if result(err) == "failed" {
+		err = fmt.Errorf("%w: %w", ErrRefused, err) // in the words of the package that found out
+	}
+	s.decide(ctx, Outcome{Way: way, Client: from}, Session{}, err)
+}
+
 // decide completes an Outcome and tells it.
 func (s *Service) decide(ctx context.Context, o Outcome, session Session, err error) {
 	o.Result, o.UserID, o.Reason = result(err), session.User.ID, reason(err)
@@ -82,6 +90,16 @@ func (s *Service) withProof(ctx context.Context, p Proof, v Visit) (Session, err
 	if s.needsCode(found.account, p, v) {
 		return Session{}, fmt.Errorf("%w: by the account's own settings", ErrMFARequired)
 	}
+	end, err := s.tryCode(ctx, found.account, v.Code)
+	if err != nil {
+		return Session{}, err
+	}
+	session, err := s.spendAndRedeem(ctx, p, v, found)
+	end(verdictOn(err))
+	return session, err
+}
+
+func (s *Service) spendAndRedeem(ctx context.Context, p Proof, v Visit, found resolution) (Session, error) {
 	device := s.Devices.renewed(s.Devices.open(v.Device))
 	if err := s.spend(ctx, p, device.id); err != nil {
 		return Session{}, err
@@ -91,6 +109,20 @@ func (s *Service) withProof(ctx context.Context, p Proof, v Visit) (Session, err
 		return Session{}, &Spent{err}
 	}
 	return session, nil
+}
+
+// tryCode counts a one-time code that Mattermost would count: a wrong one brings
+// its lock nearer, whoever proved what (docs/mattermost.md A8). Whoever comes with a
+// proof has the tries that strangers leave.
+func (s *Service) tryCode(ctx context.Context, account Account, code string) (end func(Verdict), err error) {
+	if code == "" || !account.MFA || !s.MintHashes() {
+		return func(Verdict) {}, nil
+	}
+	end, ok := s.Failures.Begin(ctx, string(account.Email), s.ceiling(true))
+	if !ok {
+		return nil, errGuarded
+	}
+	return end, nil
 }
 
 // person is the limiter's name of an identity.

@@ -32,7 +32,8 @@ type world struct {
 	records  map[string]login.Record
 	ended    map[string]string
 	begin    error
-	last     login.Record
+	last     login.Record // of the identity
+	latest   login.Record // of whoever used the browser
 	verify   func(assertion string, use login.Use) (login.Proof, error)
 	mint     func(login.Minting) (login.Session, error)
 	outcomes []login.Outcome
@@ -215,7 +216,10 @@ func (r recordsOf) Overdue(context.Context, time.Time, time.Duration, time.Durat
 	return nil
 }
 
-func (r recordsOf) LastOn(_ context.Context, device string, _ login.Identity) (login.Record, error) {
+func (r recordsOf) LastOn(_ context.Context, device string, who login.Identity) (login.Record, error) {
+	if who == (login.Identity{}) && r.latest.UserID != "" {
+		return r.latest, nil
+	}
 	if r.last.UserID == "" || device == "" {
 		return login.Record{}, login.ErrUnknown
 	}

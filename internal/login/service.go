@@ -140,8 +140,10 @@ func (s *Service) Current(ctx context.Context, token, csrf string) (Session, err
 	return s.Sessions.Find(ctx, token, csrf)
 }
 
-// SignOut ends the session of token, or every session of its user.
+// SignOut ends the session of token, or every session of its user. A page that is
+// left at the same moment takes nothing of that back.
 func (s *Service) SignOut(ctx context.Context, token string, everywhere bool) error {
+	ctx = context.WithoutCancel(ctx)
 	switch {
 	case !idForm.MatchString(token):
 		return nil
@@ -150,6 +152,16 @@ func (s *Service) SignOut(ctx context.Context, token string, everywhere bool) er
 	default:
 		return s.end(ctx, token, EndedByUser)
 	}
+}
+
+// SignedOut remembers that a person signed out at Mattermost itself: they are not
+// to be signed in silently after that.
+func (s *Service) SignedOut(ctx context.Context, token string) {
+	if s.Records == nil || !idForm.MatchString(token) {
+		return
+	}
+	s.standings.change(token, func(k *standing) { k.over, k.looked = EndedByUser, time.Now() })
+	_ = s.Records.End(context.WithoutCancel(ctx), token, EndedByUser, true) // Mattermost knows already
 }
 
 // endEverywhere ends what is known here of the person as well: a session that
