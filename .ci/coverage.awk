@@ -8,7 +8,7 @@ FNR > 1 {
 	split($1, place, ":")
 	package = place[1]
 	sub(/\/[^\/]*$/, "", package)
-	if (package == "matterpass/internal/browsertest") next # part of the tests
+	if (package ~ /^matterpass\/internal\/(browser|oidc)test$/) next # part of the tests
 	total[package] += $2
 	if ($3 > 0) covered[package] += $2
 }

@@ -62,8 +62,9 @@ func House() Rules {
 
 			"internal/archtest":    {},
 			"internal/browsertest": {},
+			"internal/oidctest":    {},
 		},
-		ForTests: []string{"internal/browsertest"},
+		ForTests: []string{"internal/browsertest", "internal/oidctest"},
 		Fences:   fences(domain),
 	}
 }
