@@ -4,13 +4,14 @@ import (
 	"context"
 	"fmt"
 
+	"matterpass/internal/config"
 	"matterpass/internal/store"
 )
 
 // migrateCmd changes the schema of a database. Serving does that by itself; this
 // is for those who want to see it happen, and for the way back to an older version.
 type migrateCmd struct {
-	Database string `required:"" help:"sqlite:///absolute/file or postgres://user@host/name. A password belongs into PGPASSFILE, not here: other users can see the command line."`
+	Database string `help:"sqlite:///absolute/file or postgres://user@host/name; without it the configured one. A password belongs into DATABASE_URL_FILE or PGPASSFILE, not here: other users can see the command line."`
 
 	Status migrateStatus `cmd:"" help:"Show how far the database is migrated."`
 	Up     migrateUp     `cmd:"" help:"Bring the database up to date."`
@@ -38,7 +39,17 @@ func (migrateDown) Run(ctx context.Context, m *migrateCmd, c console) error {
 }
 
 func (m *migrateCmd) run(ctx context.Context, c console, change func(context.Context, store.Options) (store.Schema, error)) error {
-	schema, err := change(ctx, store.Options{Address: m.Database})
+	address := m.Database
+	if address == "" {
+		cfg, err := config.Load(config.Source{})
+		if err != nil {
+			return err
+		}
+		if address, err = databaseOf(cfg); err != nil {
+			return err
+		}
+	}
+	schema, err := change(ctx, store.Options{Address: address})
 	if err != nil {
 		return err
 	}

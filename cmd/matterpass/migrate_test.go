@@ -29,3 +29,11 @@ func TestTheSchemaGoesUpAndDown(t *testing.T) {
 		t.Errorf("a foreign address: %d, %s", code, text)
 	}
 }
+
+func TestTheConfiguredDatabaseIsMigrated(t *testing.T) {
+	env, _ := production(t)
+	inEnvironment(t, env)
+	if code, out, text := once(t, "migrate", "up"); code != exitFine || !strings.Contains(out, "step 1 of the 1") {
+		t.Errorf("exit code %d, %s%s", code, out, text)
+	}
+}

@@ -47,13 +47,11 @@ func TestEmbeddedOverTLS(t *testing.T) {
 		t.Run(name, func(t *testing.T) { promise(unpartitioned.sit(t, whole, browsers["cookies blocked"])) })
 	}
 	promises := map[string]func(seat){
-		"posts travel live, both ways":                       postsTravel,
-		"unread counts reach the host":                       countsUnread,
-		"a switch of users leaves no text of the former":     forgetsEverything,
-		"an ended session is renewed where the person was":   renewsSession,
-		"signing out leaves no cookie and no session":        leavesNothing,
-		"the three cookies have one shape, and no twins":     keepsOneShape,
-		"a sandboxed frame works and leads nobody elsewhere": staysInItsBox,
+		"posts travel live, both ways":                     postsTravel,
+		"unread counts reach the host":                     countsUnread,
+		"a switch of users leaves no text of the former":   forgetsEverything,
+		"an ended session is renewed where the person was": renewsSession,
+		"signing out leaves no cookie and no session":      leavesNothing,
 	}
 	for where, at := range sites {
 		for kind, chromium := range browsers {
@@ -61,6 +59,12 @@ func TestEmbeddedOverTLS(t *testing.T) {
 				t.Run(where+", "+kind+": "+name, func(t *testing.T) { promise(at.sit(t, whole, chromium)) })
 			}
 		}
+	}
+	for name, promise := range map[string]func(seat){ // of the server and the element, whatever the browser
+		"the three cookies have one shape, and no twins":     keepsOneShape,
+		"a sandboxed frame works and leads nobody elsewhere": staysInItsBox,
+	} {
+		t.Run(name, func(t *testing.T) { promise(sites["two sites"].sit(t, whole, browsers["cookies blocked"])) })
 	}
 }
 

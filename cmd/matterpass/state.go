@@ -23,13 +23,9 @@ type state struct {
 // openState opens the database that DATABASE_URL names, or the file that stands in
 // for it. A Redis may come later.
 func openState(ctx context.Context, cfg config.Config, t *telemetry, keys []login.DeviceKey) (st state, err error) {
-	options := store.Options{Address: cfg.State.Database.Reveal(), Keys: storeKeys(keys)}
-	if options.Address == "" {
-		file, err := defaultDatabase()
-		if err != nil {
-			return state{}, err
-		}
-		options.Address = "sqlite://" + file
+	options := store.Options{Keys: storeKeys(keys)}
+	if options.Address, err = databaseOf(cfg); err != nil {
+		return state{}, err
 	}
 	if cfg.State.Redis.IsSet() {
 		st.redis, err = shared.Open(shared.Options{
@@ -65,14 +61,17 @@ func (s state) tickets() ticket.Tickets {
 	return s.redis.Tickets(s.store.Tickets())
 }
 
-// defaultDatabase is data/matterpass.db below the working directory. The folder is
-// nobody else's to look into.
-func defaultDatabase() (string, error) {
+// databaseOf is DATABASE_URL, or data/matterpass.db below the working directory. That
+// folder is nobody else's to look into.
+func databaseOf(cfg config.Config) (string, error) {
+	if cfg.State.Database.IsSet() {
+		return cfg.State.Database.Reveal(), nil
+	}
 	folder, err := filepath.Abs("data")
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(folder, "matterpass.db"), os.MkdirAll(folder, 0o700)
+	return "sqlite://" + filepath.Join(folder, "matterpass.db"), os.MkdirAll(folder, 0o700)
 }
 
 func storeKeys(keys []login.DeviceKey) []store.Key {

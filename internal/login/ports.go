@@ -152,9 +152,9 @@ type Records interface {
 	// Identify adds Mattermost's id of a session, and the person it turned out to be
 	// of.
 	Identify(ctx context.Context, token, userID, sessionID string) error
-	// End notes that a session is over, known before or not; delivered where
-	// Mattermost has confirmed it. Otherwise it is among those that Undelivered
-	// returns, until Delivered is called for it.
+	// End notes that a session is over; delivered where Mattermost has confirmed it.
+	// Otherwise, known before or not, it is among those that Undelivered returns,
+	// until Delivered is called for it.
 	End(ctx context.Context, token, by string, delivered bool) error
 	// EndOf does so for the live sessions of an identity: of one of the issuer's
 	// sessions where sid is not empty, else of the subject's.

@@ -88,16 +88,23 @@ func (s Sessions) Identify(ctx context.Context, token, userID, sessionID string)
 	return err
 }
 
-// End notes that a session is over, known before or not. Who ended it first
-// stays; where it was not delivered yet, the token is sealed with it until it is.
+// End notes that a session is over. Who ended it first stays. Where it was not
+// delivered yet, it becomes known with its end, and its token stays sealed until it
+// is; one that was never known and is over at Mattermost needs no memory.
 func (s Sessions) End(ctx context.Context, token, by string, delivered bool) error {
 	end := s.ending(token, by, delivered)
 	macs := s.ring.macs("session", token)
-	for _, old := range macs[1:] {
-		changed, err := end(ctx, `UPDATE sessions SET `+endedNow+` WHERE token_mac = $1`, old)
+	for i, mac := range macs {
+		if i == 0 && !delivered {
+			continue
+		}
+		changed, err := end(ctx, `UPDATE sessions SET `+endedNow+` WHERE token_mac = $1`, mac)
 		if err != nil || changed > 0 {
 			return err
 		}
+	}
+	if delivered {
+		return nil
 	}
 	const upsert = `INSERT INTO sessions (token_mac, created, last_seen, ended, ended_by, sealed, sealed_by, delivered)
 		VALUES ($1, $2, $2, $2, $3, $4, $5, $6) ON CONFLICT (token_mac) DO UPDATE SET ` + endedNow
@@ -109,9 +116,9 @@ func (s Sessions) End(ctx context.Context, token, by string, delivered bool) err
 const endedNow = `
 	ended = CASE WHEN sessions.ended = 0 THEN $2 ELSE sessions.ended END,
 	ended_by = CASE WHEN sessions.ended = 0 THEN $3 ELSE sessions.ended_by END,
-	sealed = CASE WHEN $6 > 0 THEN NULL WHEN sessions.sealed IS NULL AND sessions.delivered = 0 THEN $4 ELSE sessions.sealed END,
-	sealed_by = CASE WHEN $6 > 0 THEN '' WHEN sessions.sealed IS NULL AND sessions.delivered = 0 THEN $5 ELSE sessions.sealed_by END,
-	delivered = CASE WHEN sessions.delivered = 0 THEN $6 ELSE sessions.delivered END`
+	sealed = CASE WHEN CAST($6 AS BIGINT) > 0 THEN NULL WHEN sessions.sealed IS NULL AND sessions.delivered = 0 THEN $4 ELSE sessions.sealed END,
+	sealed_by = CASE WHEN CAST($6 AS BIGINT) > 0 THEN '' WHEN sessions.sealed IS NULL AND sessions.delivered = 0 THEN $5 ELSE sessions.sealed_by END,
+	delivered = CASE WHEN sessions.delivered = 0 THEN CAST($6 AS BIGINT) ELSE sessions.delivered END`
 
 // ending makes the statements that end one session.
 func (s Sessions) ending(token, by string, delivered bool) func(ctx context.Context, statement string, mac []byte) (int64, error) {

@@ -212,6 +212,8 @@ func TestRevocationsAreHandedOutUntilTheyAreDelivered(t *testing.T) {
 		wantErr(t, s.EndUser(ctx, "erin", login.EndedByAdmin), nil)
 		f.begin("alive", f.record("frank", "44", "", ""))
 		wantErr(t, s.End(ctx, "confirmed at once", login.EndedByUser, true), nil)
+		_, err := s.Find(ctx, "confirmed at once")
+		wantErr(t, err, login.ErrUnknown)
 
 		got := map[string]login.Revocation{}
 		for _, r := range f.revocations(10) {
