@@ -16,7 +16,7 @@ func House() Rules {
 	return Rules{
 		Module:   module,
 		Folders:  houseMap(),
-		ForTests: []string{"internal/browsertest", "internal/servertest"},
+		ForTests: []string{"internal/browsertest", "internal/oidctest", "internal/servertest"},
 		Fences:   fences(),
 	}
 }
@@ -74,6 +74,7 @@ func houseMap() map[string][]string {
 		"internal/browsertest": {},
 		"internal/comparison":  {},
 		"internal/servertest":  {},
+		"internal/oidctest":    {},
 	}
 }
 

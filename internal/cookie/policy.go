@@ -39,6 +39,9 @@ const (
 // Forget marks, for the next load of the shell, a browser that changes hands.
 const Forget = "mp_forget"
 
+// Forgotten says, to the sign-in that follows, that the browser was cleared.
+const Forgotten = "mp_forgotten"
+
 // Flow is the prefix of the names under which handlers set what a sign-in with
 // an identity provider has to find again; the sign-in's id follows. It is Lax,
 // because it comes back with a navigation that another site began, and in no

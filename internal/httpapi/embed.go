@@ -13,6 +13,9 @@ import (
 // shellPath is the page around Mattermost; its files lie below it.
 const shellPath = "/embed"
 
+// apiPath is above everything that a browser calls here.
+const apiPath = "/api/mattermost"
+
 // shellConfig is what the page is told. Everybody may read it.
 type shellConfig struct {
 	Origins []string `json:"origins"` // whose messages it takes
@@ -80,14 +83,13 @@ func (a *API) shellFile(name string) handler {
 	return file(a.Shell, name, func(h http.Header) { h.Set("Cache-Control", "no-cache") })
 }
 
-// forgetSeconds is ample for the navigation that follows.
+// forgetSeconds is ample for the navigation that follows, and for the sign-in
+// after that.
 const forgetSeconds = 60
 
 // forgetNext marks this browser: the next answer of the shell clears what
 // Mattermost stored there, the former person's drafts among it.
-func forgetNext(w http.ResponseWriter) {
-	http.SetCookie(w, &http.Cookie{Name: cookie.Forget, Value: "1", Path: shellPath, MaxAge: forgetSeconds, HttpOnly: true})
-}
+func forgetNext(w http.ResponseWriter) { mark(w, cookie.Forget, shellPath, forgetSeconds) }
 
 // forget clears a marked browser. It has to be the answer of a navigation: on
 // that of a fetch the header does nothing (docs/webapp.md G3). The mark, and not
@@ -97,5 +99,24 @@ func forget(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Clear-Site-Data", `"storage"`)
-	http.SetCookie(w, &http.Cookie{Name: cookie.Forget, Path: shellPath, MaxAge: -1, HttpOnly: true})
+	mark(w, cookie.Forget, shellPath, -1)
+	mark(w, cookie.Forgotten, apiPath, forgetSeconds)
+}
+
+// forgotten reports, once, that the browser was cleared for the person who comes
+// now.
+func forgotten(w http.ResponseWriter, r *http.Request) bool {
+	_, err := r.Cookie(cookie.Forgotten)
+	if err == nil {
+		mark(w, cookie.Forgotten, apiPath, -1)
+	}
+	return err == nil
+}
+
+func mark(w http.ResponseWriter, name, path string, seconds int) {
+	c := &http.Cookie{Name: name, Path: path, MaxAge: seconds, HttpOnly: true}
+	if seconds > 0 {
+		c.Value = "1"
+	}
+	http.SetCookie(w, c)
 }

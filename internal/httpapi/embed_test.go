@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -9,6 +10,7 @@ import (
 	"matterpass/internal/cookie"
 	"matterpass/internal/httpapi"
 	"matterpass/internal/login"
+	"matterpass/internal/oidc"
 	"matterpass/web"
 )
 
@@ -82,6 +84,35 @@ func TestOnlyAMarkedBrowserIsCleared(t *testing.T) {
 	}
 }
 
+// TestABrowserIsClearedOncePerPerson: whoever comes after the clearing has drafts
+// of their own by the time that the shell is loaded again.
+func TestABrowserIsClearedOncePerPerson(t *testing.T) {
+	cleared := newHouse(t, withShell).do(call{method: "GET", path: "/embed", cookies: []*http.Cookie{{Name: cookie.Forget, Value: "1"}}})
+	note := named(cleared.Cookies(), cookie.Forgotten)
+	if note == nil || note.Path != "/api/mattermost" || !note.HttpOnly || note.MaxAge != 60 {
+		t.Fatalf("the note of it is %v", note)
+	}
+	for name, c := range map[string]struct {
+		carried []*http.Cookie
+		marks   bool
+	}{
+		"not cleared":  {nil, true},
+		"just cleared": {[]*http.Cookie{note}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := signedInBy(t, &idp{callback: func(url.Values, string) (oidc.Finished, error) { return finished(oidc.Top), nil }}, withShell)
+			dana := h.signIn("dana@erp.test", h.mm.Password())
+			got := h.comesBack(append(c.carried, flowCookie(), named(dana.Cookies(), cookie.Device))...).Cookies()
+			if marks := marked(got) != nil; marks != c.marks {
+				t.Errorf("to be cleared: %v, want %v", marks, c.marks)
+			}
+			if gone := named(got, cookie.Forgotten); (gone != nil && gone.MaxAge < 0) == c.marks {
+				t.Errorf("the note is %v", gone)
+			}
+		})
+	}
+}
+
 func TestOtherPagesCannotMarkABrowser(t *testing.T) {
 	got := newHouse(t, withShell).do(call{method: "POST", path: "/api/mattermost/logout", body: `{"forget":true}`, header: map[string]string{"Origin": "https://evil.example"}})
 	if got.StatusCode != 403 || marked(got.Cookies()) != nil {
@@ -89,14 +120,7 @@ func TestOtherPagesCannotMarkABrowser(t *testing.T) {
 	}
 }
 
-func marked(cookies []*http.Cookie) *http.Cookie {
-	for _, c := range cookies {
-		if c.Name == cookie.Forget {
-			return c
-		}
-	}
-	return nil
-}
+func marked(cookies []*http.Cookie) *http.Cookie { return named(cookies, cookie.Forget) }
 
 func TestLoginLeadsToTheShellWhereThereIsOne(t *testing.T) {
 	for want, shell := range map[string]func(*house, *httpapi.Options, *login.Options){

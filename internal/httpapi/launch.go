@@ -102,7 +102,7 @@ func (a *API) redeem(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return a.orLimited(w, r, err)
 	}
-	a.setSession(w, session)
+	a.setSession(w, r, session)
 	answer := a.signedIn(session)
 	answer.URL = a.frameURLTo(target)
 	return reply(w, http.StatusOK, answer)

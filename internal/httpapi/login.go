@@ -37,16 +37,17 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a.setSession(w, session)
+	a.setSession(w, r, session)
 	return reply(w, http.StatusOK, a.signedIn(session))
 }
 
 // setSession puts a new session on an answer. Where somebody else used this browser
-// before, the shell clears what they left in it.
-func (a *API) setSession(w http.ResponseWriter, session login.Session) {
+// before, the shell clears what they left in it, unless that was just done: then
+// what is there is the new person's.
+func (a *API) setSession(w http.ResponseWriter, r *http.Request, session login.Session) {
 	cookie.SetSession(w.Header(), session.Token, session.User.ID, session.CSRF)
 	http.SetCookie(w, &http.Cookie{Name: cookie.Device, Value: session.Device})
-	if session.Switched {
+	if cleared := forgotten(w, r); session.Switched && !cleared {
 		forgetNext(w)
 	}
 }

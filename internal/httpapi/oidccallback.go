@@ -51,7 +51,7 @@ func (a *API) enter(w http.ResponseWriter, r *http.Request, finished oidc.Finish
 	case err != nil:
 		return a.outcome(w, r, finished, err)
 	}
-	a.setSession(w, session)
+	a.setSession(w, r, session)
 	http.Redirect(w, r, a.frameURLTo(finished.Return), http.StatusSeeOther)
 	return nil
 }
