@@ -94,7 +94,7 @@ func newMinter(cfg config.Config, client *mattermost.Client, st *store.Store, t 
 // mayManage: a secret that is there for another way is left alone, and managed
 // passwords cannot take an issuer's word for a second factor.
 func mayManage(m config.Minting) bool {
-	return len(m.Secrets.KeyRing) > 0 && m.Way != config.MintPlugin && m.MFA != config.MFATrustIdP
+	return len(m.Secrets.KeyRing) > 0 && m.Way != config.MintPlugin && m.MFA != config.MFATrustIDP
 }
 
 func newPlugin(cfg config.Config, client *mattermost.Client) (*mattermost.Plugin, error) {
