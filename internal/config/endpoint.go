@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -24,24 +23,9 @@ func (a *Endpoint) Decode(text string) error {
 type Endpoints []Endpoint
 
 // Decode reads a comma-separated list and reports every bad entry.
-func (a *Endpoints) Decode(text string) error {
-	var list Endpoints
-	var errs []error
-	seen := make(map[string]bool)
-	for i, entry := range entries(text) {
-		if seen[entry] {
-			errs = append(errs, fault{nth(i) + " is there twice", "keep one"})
-			continue
-		}
-		seen[entry] = true
-		address, err := parseEndpoint(entry)
-		for _, f := range faultsIf(err) {
-			errs = append(errs, fault{nth(i) + " " + f.problem, f.fix})
-		}
-		list = append(list, address)
-	}
-	*a = list
-	return errors.Join(errs...)
+func (a *Endpoints) Decode(text string) (err error) {
+	*a, err = eachOnce(text, parseEndpoint)
+	return err
 }
 
 // String is what Decode reads.

@@ -62,8 +62,15 @@ func (o Origin) port() string {
 type Origins []Origin
 
 // Decode reads a comma-separated list and reports every bad entry.
-func (o *Origins) Decode(text string) error {
-	var list Origins
+func (o *Origins) Decode(text string) (err error) {
+	*o, err = eachOnce(text, parseOrigin)
+	return err
+}
+
+// eachOnce reads a comma-separated list without repetition, and reports every bad
+// entry by its place.
+func eachOnce[T any](text string, parse func(string) (T, error)) ([]T, error) {
+	var list []T
 	var errs []error
 	seen := make(map[string]bool)
 	for i, entry := range entries(text) {
@@ -72,14 +79,13 @@ func (o *Origins) Decode(text string) error {
 			continue
 		}
 		seen[entry] = true
-		origin, err := parseOrigin(entry)
+		value, err := parse(entry)
 		for _, f := range faultsIf(err) {
 			errs = append(errs, fault{nth(i) + " " + f.problem, f.fix})
 		}
-		list = append(list, origin)
+		list = append(list, value)
 	}
-	*o = list
-	return errors.Join(errs...)
+	return list, errors.Join(errs...)
 }
 
 // Strings returns the list as plain strings.
