@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +80,37 @@ func TestWhileTheMemoryIsAwayMattermostDecides(t *testing.T) {
 	if by := service.Standing(t.Context(), "no token", true); by != "" {
 		t.Errorf("what is no token: ended by %q", by)
 	}
+}
+
+// sluggish is a memory that takes its time.
+type sluggish struct {
+	recordsOf
+	entered chan struct{}
+	release chan struct{}
+}
+
+func (s sluggish) Find(context.Context, string) (login.Record, error) {
+	s.entered <- struct{}{}
+	<-s.release
+	return login.Record{}, login.ErrUnknown
+}
+
+func TestAFloodOfMadeUpTokensWaitsForNoMemory(t *testing.T) {
+	w := newWorld()
+	memory := sluggish{recordsOf{w}, make(chan struct{}, 100), make(chan struct{})}
+	service := w.service(func(o *login.Options) { o.Records = memory })
+	var group sync.WaitGroup
+	for i := range 4 {
+		group.Go(func() { service.Standing(t.Context(), strings.Repeat(string(rune('a'+i)), 26), true) })
+	}
+	for range 4 {
+		<-memory.entered
+	}
+	if by := service.Standing(t.Context(), strings.Repeat("z", 26), true); by != "" { // would hang
+		t.Errorf("ended by %q", by)
+	}
+	close(memory.release)
+	group.Wait()
 }
 
 // away is a memory that does not answer.
