@@ -29,7 +29,7 @@ func (s *Store) BeginTry(ctx context.Context, account string, ceiling int) (ok b
 			since = CASE WHEN failures.in_flight = 0 OR failures.since <= $3 THEN $2 ELSE failures.since END
 		WHERE failures.failed + failures.in_flight < $4`
 	now := s.now()
-	changed, err := s.exec(ctx, "begin try", upsert, macs[0], millis(now), millis(now.Add(-leaked)), ceiling)
+	changed, err := s.execRelaxed(ctx, "begin try", upsert, macs[0], millis(now), millis(now.Add(-leaked)), ceiling)
 	return changed == 1, err
 }
 
@@ -47,14 +47,14 @@ func (s *Store) EndTry(ctx context.Context, account string, v login.Verdict) err
 	case login.Succeeded:
 		statement = success
 	}
-	_, err := s.exec(ctx, "end try", statement, s.ring.mac("failures", account))
+	_, err := s.execRelaxed(ctx, "end try", statement, s.ring.mac("failures", account))
 	return err
 }
 
 // ClearTries sets the count to zero. Tries in flight stay reserved: they may yet fail.
 func (s *Store) ClearTries(ctx context.Context, account string) error {
 	macs := s.ring.anyOf("failures", account)
-	_, err := s.exec(ctx, "clear tries", `UPDATE failures SET failed = 0 WHERE account_mac IN (`+placeholders(1, len(macs))+`)`, macs...)
+	_, err := s.execRelaxed(ctx, "clear tries", `UPDATE failures SET failed = 0 WHERE account_mac IN (`+placeholders(1, len(macs))+`)`, macs...)
 	return err
 }
 
@@ -63,7 +63,7 @@ func (s *Store) renew(ctx context.Context, macs [][]byte) error {
 	for _, old := range macs[1:] {
 		const rename = `UPDATE failures SET account_mac = $1
 			WHERE account_mac = $2 AND NOT EXISTS (SELECT 1 FROM failures WHERE account_mac = $1)`
-		if _, err := s.exec(ctx, "begin try", rename, macs[0], old); err != nil && err != errTaken { //nolint:errorlint // ours, unwrapped
+		if _, err := s.execRelaxed(ctx, "begin try", rename, macs[0], old); err != nil && err != errTaken { //nolint:errorlint // ours, unwrapped
 			return err
 		}
 	}

@@ -46,24 +46,36 @@ func newPostgres(o Options) (*postgres, error) {
 	return &postgres{config: config, timeout: o.Timeout, patience: o.Patience, maxConns: o.MaxConns}, nil
 }
 
-func (p *postgres) open(ctx context.Context) (write, read *sql.DB, err error) {
-	db := p.pool(p.timeout)
-	db.SetMaxOpenConns(p.maxConns)
-	db.SetMaxIdleConns(p.maxConns)
+// forRelaxed is how many connections are for statements that do not wait for the
+// disk.
+const forRelaxed = 2
+
+func (p *postgres) open(ctx context.Context) (pools, error) {
+	db := p.pool(p.timeout, atLeastOnDisk)
+	bound(db, max(1, p.maxConns-forRelaxed))
+	relaxed := p.pool(p.timeout, off)
+	bound(relaxed, forRelaxed)
+	all := pools{write: db, relaxed: relaxed, read: db}
+	if err := p.await(ctx, db); err != nil {
+		return pools{}, errors.Join(err, all.close())
+	}
+	return all, nil
+}
+
+func bound(db *sql.DB, most int) {
+	db.SetMaxOpenConns(most)
+	db.SetMaxIdleConns(most)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(30 * time.Minute)
-	if err := p.await(ctx, db); err != nil {
-		return nil, nil, errors.Join(err, db.Close())
-	}
-	return db, db, nil
 }
 
 // pool bounds every statement on the server's side as well: one that waits for a
-// lock would go on waiting after its caller has left.
-func (p *postgres) pool(timeout time.Duration) *sql.DB {
+// lock would go on waiting after its caller has left. commit is an expression for
+// synchronous_commit.
+func (p *postgres) pool(timeout time.Duration, commit string) *sql.DB {
 	ms := strconv.FormatInt(timeout.Milliseconds(), 10)
 	prepare := stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, sessionSettings, ms)
+		_, err := conn.Exec(ctx, sessionSettings+commit, ms)
 		return err
 	})
 	// A connection that died unnoticed takes a write and never answers: then nobody
@@ -74,14 +86,19 @@ func (p *postgres) pool(timeout time.Duration) *sql.DB {
 	return stdlib.OpenDB(*p.config, prepare, look)
 }
 
-// sessionSettings hold for one connection. An answer means that it is on the
-// disk, whatever the server's default is; a stricter default stays. A client that
-// was killed gives its locks back within a second (PostgreSQL 14 or newer).
+// sessionSettings hold for one connection. A client that was killed gives its
+// locks back within a second (PostgreSQL 14 or newer). The last setting is to follow.
 const sessionSettings = `SELECT
 	set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),
-	set_config('synchronous_commit', CASE current_setting('synchronous_commit')
-		WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false),
-	(SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = 'client_connection_check_interval')`
+	(SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'), `
+
+// Whether an answer means that it is on the disk: whatever the server's default
+// is, and a stricter default stays; or not.
+const (
+	atLeastOnDisk = `set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+		WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`
+	off = `set_config('synchronous_commit', 'off', false)`
+)
 
 // await gives a server that starts at the same time a while.
 func (p *postgres) await(ctx context.Context, db *sql.DB) error {
@@ -126,12 +143,13 @@ func (p *postgres) place() string {
 }
 
 func (p *postgres) migrator(*sql.DB) migrator {
-	db := p.pool(migrationTimeout)
+	db := p.pool(migrationTimeout, atLeastOnDisk)
 	return migrator{db: db, dialect: goose.DialectPostgres, locking: goose.WithSessionLocker(advisory{}), close: db.Close}
 }
 
 func (*postgres) made(context.Context) error { return nil }
 func (*postgres) present() error             { return nil }
+func (*postgres) oneWriter() bool            { return false }
 func (*postgres) skipLocked() string         { return " FOR UPDATE SKIP LOCKED" }
 
 func (*postgres) why(err error) (words string, kind fault) {

@@ -129,7 +129,7 @@ func TestThePoolStaysBelowItsLimit(t *testing.T) {
 	srv := ownServer(t, 10)
 	f := newFixture(t, srv.Address("postgres"))
 	race(t, func(i int) error { return f.use(strings.Repeat("k", i+1), "") }, nil)
-	if n := f.write.Stats().MaxOpenConnections; n != 8 {
+	if n := f.write.Stats().MaxOpenConnections + f.relaxed.Stats().MaxOpenConnections; n != 8 {
 		t.Errorf("at most %d connections, want 8", n)
 	}
 }
@@ -156,6 +156,9 @@ func TestAnAnswerMeansThatItIsOnTheDisk(t *testing.T) {
 		var got string
 		if err := f.write.QueryRow(`SHOW synchronous_commit`).Scan(&got); err != nil || got != want {
 			t.Errorf("synchronous_commit is %q where the default is %q, %v", got, setting, err)
+		}
+		if err := f.relaxed.QueryRow(`SHOW synchronous_commit`).Scan(&got); err != nil || got != "off" {
+			t.Errorf("synchronous_commit is %q for what need not be, %v", got, err)
 		}
 		f.Close()
 	}

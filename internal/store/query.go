@@ -35,14 +35,42 @@ var (
 // exec makes one changing statement, which is a transaction of its own, and
 // answers how many rows it changed; errTaken where a unique constraint said no.
 func (s *Store) exec(ctx context.Context, op, statement string, args ...any) (changed int64, err error) {
-	err = s.do(ctx, op, func(ctx context.Context) error {
-		result, err := s.write.ExecContext(ctx, statement, args...)
+	return s.execOn(ctx, s.write, query{op: op, sql: statement, args: args})
+}
+
+// execRelaxed is exec for what may be lost in a power cut.
+func (s *Store) execRelaxed(ctx context.Context, op, statement string, args ...any) (changed int64, err error) {
+	return s.execOn(ctx, s.relaxed, query{op: op, sql: statement, args: args})
+}
+
+func (s *Store) execOn(ctx context.Context, db *sql.DB, q query) (changed int64, err error) {
+	err = s.do(ctx, q.op, func(ctx context.Context) error {
+		leave, err := s.takeTurn(ctx)
+		if err != nil {
+			return err
+		}
+		defer leave()
+		result, err := db.ExecContext(ctx, q.sql, q.args...)
 		if err == nil {
 			changed, err = result.RowsAffected()
 		}
 		return err
 	})
 	return changed, err
+}
+
+// takeTurn has writers wait here, in order, where the file would have them sleep
+// and try again.
+func (s *Store) takeTurn(ctx context.Context) (leave func(), err error) {
+	if s.turn == nil {
+		return func() {}, nil
+	}
+	select {
+	case s.turn <- struct{}{}:
+		return func() { <-s.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // query is a statement that answers rows.
@@ -79,6 +107,13 @@ func all[T any](ctx context.Context, s *Store, q query, scan func(row scanner) (
 		db = s.write
 	}
 	err = s.do(ctx, q.op, func(ctx context.Context) (err error) {
+		if q.changes {
+			leave, err := s.takeTurn(ctx)
+			if err != nil {
+				return err
+			}
+			defer leave()
+		}
 		list, err = collect(ctx, db, q, scan)
 		return err
 	})

@@ -28,7 +28,7 @@ func (s Sessions) Begin(ctx context.Context, token string, r login.Record) error
 		SELECT ` + placeholders(1, len(args)) + `
 		WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE token_mac IN (` + placeholders(len(args)+1, len(macs)) + `))
 		ON CONFLICT (token_mac) DO NOTHING`
-	_, err := s.exec(ctx, "begin session", insert, append(args, macs...)...)
+	_, err := s.execRelaxed(ctx, "begin session", insert, append(args, macs...)...)
 	return err
 }
 
@@ -75,7 +75,7 @@ func (s Sessions) record(ctx context.Context, q query) (login.Record, error) {
 // Touch notes that the session is in use. It never goes back in time.
 func (s Sessions) Touch(ctx context.Context, token string, at time.Time) error {
 	args := append([]any{millis(at)}, s.ring.anyOf("session", token)...)
-	_, err := s.exec(ctx, "touch session", `UPDATE sessions SET last_seen = $1
+	_, err := s.execRelaxed(ctx, "touch session", `UPDATE sessions SET last_seen = $1
 		WHERE ended = 0 AND last_seen < $1 AND token_mac IN (`+placeholders(2, len(args)-1)+`)`, args...)
 	return err
 }
@@ -83,7 +83,7 @@ func (s Sessions) Touch(ctx context.Context, token string, at time.Time) error {
 // Identify adds Mattermost's id of a session, and whose it turned out to be.
 func (s Sessions) Identify(ctx context.Context, token, userID, sessionID string) error {
 	args := append([]any{userID, sessionID}, s.ring.anyOf("session", token)...)
-	_, err := s.exec(ctx, "identify session", `UPDATE sessions SET user_id = $1, session_id = $2
+	_, err := s.execRelaxed(ctx, "identify session", `UPDATE sessions SET user_id = $1, session_id = $2
 		WHERE token_mac IN (`+placeholders(3, len(args)-2)+`)`, args...)
 	return err
 }

@@ -33,32 +33,37 @@ func newSQLite(path string, o Options) *sqliteFile {
 	return &sqliteFile{path: path, wait: o.Timeout * 3 / 4, asItIs: o.asItIs}
 }
 
-func (f *sqliteFile) open(ctx context.Context) (write, read *sql.DB, err error) {
+func (f *sqliteFile) open(ctx context.Context) (pools, error) {
 	if err := f.prepare(); err != nil {
-		return nil, nil, err
+		return pools{}, err
 	}
-	write, read = f.connect(f.path, writeAhead), f.connect(f.path, writeAhead)
-	write.SetMaxOpenConns(1)
-	read.SetMaxOpenConns(readers)
-	if err := f.check(ctx, write); err != nil {
-		return nil, nil, errors.Join(err, write.Close(), read.Close())
+	p := pools{
+		write:   f.connect(f.path, writeAhead, synced),
+		relaxed: f.connect(f.path, writeAhead, syncedLater),
+		read:    f.connect(f.path, writeAhead, synced),
 	}
+	p.write.SetMaxOpenConns(1)
+	p.relaxed.SetMaxOpenConns(1)
+	p.read.SetMaxOpenConns(readers)
+	if err := f.check(ctx, p.write); err != nil {
+		return pools{}, errors.Join(err, p.close())
+	}
+	var err error
 	f.opened, err = os.Stat(f.path)
-	return write, read, err
+	return p, err
 }
 
 // connect opens nothing yet. Every transaction takes the lock for writing at
 // once: one that read first could find the database changed under it.
-func (f *sqliteFile) connect(path, journal string) *sql.DB {
+func (f *sqliteFile) connect(path, journal, sync string) *sql.DB {
 	query := url.Values{
 		"mode": {"rw"}, "_txlock": {"immediate"},
 		"_pragma": {
 			"busy_timeout(" + strconv.FormatInt(f.wait.Milliseconds(), 10) + ")",
-			journal, "foreign_keys(1)", "trusted_schema(0)", "cache_size(-1024)",
+			journal, sync, "foreign_keys(1)", "trusted_schema(0)", "cache_size(-1024)",
+			"wal_autocheckpoint(" + checkpointPages + ")",
 		},
 	}
-	// FULL: a commit is on the disk before it is answered, power cut or not.
-	query.Add("_pragma", "synchronous(FULL)")
 	return newDB((&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String())
 }
 
@@ -68,6 +73,17 @@ const (
 	writeAhead = "journal_mode(WAL)"
 	rollback   = "journal_mode(DELETE)"
 )
+
+// Syncing: a commit is on the disk before it is answered, or when the next of the
+// former kind is, since both are in one journal.
+const (
+	synced      = "synchronous(FULL)"
+	syncedLater = "synchronous(NORMAL)"
+)
+
+// checkpointPages is how long the journal grows, 16 MiB, until somebody's commit
+// waits for it to be copied into the file.
+const checkpointPages = "4000"
 
 func newDB(name string) *sql.DB {
 	db, err := sql.Open("sqlite", name)
@@ -114,6 +130,7 @@ func (f *sqliteFile) migrator(write *sql.DB) migrator {
 }
 
 func (*sqliteFile) skipLocked() string { return "" }
+func (*sqliteFile) oneWriter() bool    { return true }
 
 func (*sqliteFile) why(err error) (words string, kind fault) {
 	if errors.Is(err, errVanished) {
@@ -163,11 +180,11 @@ func wordsFor(code int) string {
 // would have a database of its own.
 type memory struct{}
 
-func (memory) open(context.Context) (write, read *sql.DB, err error) {
+func (memory) open(context.Context) (pools, error) {
 	db := newDB("file::memory:?_pragma=foreign_keys(1)&_txlock=immediate")
 	db.SetMaxOpenConns(1)
 	db.SetConnMaxLifetime(0)
-	return db, db, nil
+	return pools{db, db, db}, nil
 }
 
 func (memory) migrator(write *sql.DB) migrator {
@@ -177,4 +194,5 @@ func (memory) migrator(write *sql.DB) migrator {
 func (memory) made(context.Context) error    { return nil }
 func (memory) present() error                { return nil }
 func (memory) skipLocked() string            { return "" }
+func (memory) oneWriter() bool               { return false }
 func (memory) why(err error) (string, fault) { return (*sqliteFile)(nil).why(err) }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -134,7 +135,7 @@ func TestAFileThatIsLockedClosesAndOpensAgain(t *testing.T) {
 	f.Close()
 	f.o.Timeout = 200 * time.Millisecond
 	f.open()
-	other := f.engine.(*sqliteFile).connect(f.path(), writeAhead)
+	other := f.engine.(*sqliteFile).connect(f.path(), writeAhead, synced)
 	defer other.Close()
 	tx, err := other.Begin()
 	wantErr(t, err, nil)
@@ -198,4 +199,14 @@ func TestACallerThatLeavesIsNotTheDatabasesFault(t *testing.T) {
 			t.Errorf("after Close: %v", err)
 		}
 	})
+}
+
+func TestWhatOnceRestsOnWaitsForTheDiskAndTheRestDoesNot(t *testing.T) {
+	f := newFixture(t, sqliteAddress(t))
+	for want, db := range map[int]*sql.DB{2: f.write, 1: f.relaxed} { // FULL, NORMAL
+		var got int
+		if err := db.QueryRow(`PRAGMA synchronous`).Scan(&got); err != nil || got != want {
+			t.Errorf("synchronous is %d, want %d; %v", got, want, err)
+		}
+	}
 }

@@ -114,7 +114,7 @@ func (f *sqliteFile) beside() (*sql.DB, error) {
 	if err != nil {
 		return nil, f.unusable("the file beside it cannot be written: " + reason(err))
 	}
-	return f.connect(f.lockPath(), rollback), file.Close()
+	return f.connect(f.lockPath(), rollback, synced), file.Close()
 }
 
 // fileLock is the lock of the migrations.

@@ -59,25 +59,46 @@ var (
 
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
-	engine  engine
-	write   *sql.DB // SQLite: a single connection, so that writers wait here and not on the file
-	read    *sql.DB // PostgreSQL: the same as write
+	engine engine
+	pools
+	turn    chan struct{} // of those who write; nil where they need none
 	ring    ring
 	steps   fs.FS
 	timeout time.Duration
 	now     func() time.Time
 }
 
+// pools are the connections to a database. They may be the same.
+type pools struct {
+	// write answers when what it wrote is on the disk, power cut or not: all that
+	// once-only, links, passwords and ends of sessions rest on.
+	write *sql.DB
+	// relaxed answers sooner. What it wrote outlives the process; a power cut may
+	// take the last second of it, and never what a later write of the other stands on.
+	relaxed *sql.DB
+	read    *sql.DB
+}
+
+func (p pools) close() error {
+	var errs []error
+	for _, db := range []*sql.DB{p.relaxed, p.read, p.write} {
+		errs = append(errs, db.Close()) // closing twice is no error
+	}
+	return errors.Join(errs...)
+}
+
 // engine is what differs between the databases.
 type engine interface {
 	// open connects. There is a database afterwards, perhaps an empty one.
-	open(ctx context.Context) (write, read *sql.DB, err error)
+	open(ctx context.Context) (pools, error)
 	// migrator prepares for changes of the schema.
 	migrator(write *sql.DB) migrator
 	// made notes that there is a database now, which must not vanish unnoticed.
 	made(ctx context.Context) error
 	// present answers an error where the database is known to be gone.
 	present() error
+	// oneWriter reports that writers had better wait for each other.
+	oneWriter() bool
 	// why explains one of the driver's errors, "" where it is not the driver's.
 	why(err error) (words string, kind fault)
 	// skipLocked follows a SELECT whose rows nobody else shall wait for.
@@ -107,8 +128,11 @@ func connect(ctx context.Context, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{engine: e, ring: newRing(o.Keys), steps: o.steps, timeout: o.Timeout, now: o.Now}
-	if s.write, s.read, err = e.open(ctx); err != nil {
+	if s.pools, err = e.open(ctx); err != nil {
 		return nil, err
+	}
+	if e.oneWriter() {
+		s.turn = make(chan struct{}, 1)
 	}
 	return s, nil
 }
@@ -154,13 +178,7 @@ func (s *Store) begin(ctx context.Context, manual bool) error {
 }
 
 // Close ends every connection. Calls under way fail.
-func (s *Store) Close() error {
-	err := s.write.Close()
-	if s.read != s.write {
-		err = errors.Join(err, s.read.Close())
-	}
-	return err
-}
+func (s *Store) Close() error { return s.close() }
 
 // Ping reports whether the database takes a write: what is read-only or full is
 // no memory.
