@@ -46,6 +46,7 @@ type Redis struct {
 	budget  time.Duration
 	changed func(string)
 	away    atomic.Bool
+	broke   atomic.Int64 // when a connection last turned out to be dead, Unix nanoseconds
 }
 
 // Errors of this package. ErrAway comes with a reason in words, never with an address.
@@ -64,7 +65,8 @@ func Open(o Options) (*Redis, error) {
 	r := &Redis{secret: o.Secret, budget: o.Budget, changed: o.Changed}
 	r.pool = &redis.Pool{
 		MaxIdle: o.MaxConns, MaxActive: o.MaxConns, Wait: true, IdleTimeout: 5 * time.Minute,
-		DialContext: func(ctx context.Context) (redis.Conn, error) { return dial(ctx, o) },
+		DialContext:  func(ctx context.Context) (redis.Conn, error) { return dial(ctx, o) },
+		TestOnBorrow: r.test,
 	}
 	r.breaker = gobreaker.NewCircuitBreaker[any](gobreaker.Settings{
 		Timeout:     o.Rest,
@@ -123,6 +125,7 @@ func (r *Redis) call(use func(do command) (any, error)) (any, error) {
 		defer cancel()
 		reply, err := r.once(ctx, use)
 		if isStale(err) { // Redis was restarted while the connection was idle
+			r.broke.Store(time.Now().UnixNano())
 			reply, err = r.once(ctx, use)
 		}
 		return reply, err
@@ -147,6 +150,17 @@ func (r *Redis) once(ctx context.Context, use func(command) (any, error)) (any, 
 		return redis.DoWithTimeout(conn, left(ctx), name, args...)
 	})
 }
+
+// test gives up the connections that were idle when another one broke: they are
+// as old, and each would cost a call until Redis is believed to be away.
+func (r *Redis) test(_ redis.Conn, idleSince time.Time) error {
+	if idleSince.UnixNano() < r.broke.Load() {
+		return errBroke
+	}
+	return nil
+}
+
+var errBroke = errors.New("redis was restarted since")
 
 func isStale(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)

@@ -99,14 +99,27 @@ func TestAScriptIsSentOnceAndAgainAfterAFlush(t *testing.T) {
 
 func TestARestartOfRedisIsNoticedByNobody(t *testing.T) {
 	s := newServer(t)
-	r := s.client(Options{MaxConns: 1})
-	if err := r.Check(context.Background()); err != nil {
-		t.Fatal(err)
+	var c changes
+	r := s.client(Options{MaxConns: 8, Changed: c.note, Rest: time.Hour})
+	var idle []redis.Conn
+	for range 8 {
+		idle = append(idle, r.pool.Get())
+	}
+	for _, conn := range idle {
+		if _, err := conn.Do("PING"); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
 	}
 	s.Kill()
 	s.Start()
-	if err := r.Check(context.Background()); err != nil {
-		t.Error(err)
+	for range 8 {
+		if err := r.Check(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	if told := c.all(); len(told) != 0 {
+		t.Errorf("changes: %q", told)
 	}
 }
 
