@@ -15,38 +15,60 @@ import (
 // checks passwords one at a time behind one lock (docs/mattermost.md I2), so
 // more in flight only makes every one of them late.
 type gate struct {
-	slots   chan struct{}
-	queue   int64
-	waiting atomic.Int64
+	slots    chan struct{}
+	queue    int64
+	patience time.Duration // longest wait
+	waiting  atomic.Int64
+	// common are slots that this line shares with another one, nil for none. Each
+	// line has few in them, so that neither holds up the other for longer than it
+	// would hold up itself.
+	common chan struct{}
 }
 
-func newGate(concurrency, queue int) *gate {
-	return &gate{slots: make(chan struct{}, concurrency), queue: int64(queue)}
+func newGate(concurrency, queue int, patience time.Duration) *gate {
+	return &gate{slots: make(chan struct{}, concurrency), queue: int64(queue), patience: patience}
 }
 
 // enter waits for a slot. It answers *Busy at once where the queue is full, and
 // when patience runs out; the context's error when the client left.
-func (g *gate) enter(ctx context.Context, patience time.Duration) (leave func(), err error) {
-	leave = func() { <-g.slots }
+func (g *gate) enter(ctx context.Context) (leave func(), err error) {
+	over := time.NewTimer(g.patience)
+	defer over.Stop()
+	if err := g.queueUp(ctx, over.C); err != nil {
+		return nil, err
+	}
+	if g.common == nil {
+		return func() { <-g.slots }, nil
+	}
+	if err := take(ctx, g.common, over.C); err != nil {
+		<-g.slots
+		return nil, err
+	}
+	return func() { <-g.common; <-g.slots }, nil
+}
+
+func (g *gate) queueUp(ctx context.Context, over <-chan time.Time) error {
 	select {
 	case g.slots <- struct{}{}:
-		return leave, nil
+		return nil
 	default:
 	}
 	if g.waiting.Add(1) > g.queue {
 		g.waiting.Add(-1)
-		return nil, newBusy()
+		return newBusy()
 	}
 	defer g.waiting.Add(-1)
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
+	return take(ctx, g.slots, over)
+}
+
+func take(ctx context.Context, slots chan struct{}, over <-chan time.Time) error {
 	select {
-	case g.slots <- struct{}{}:
-		return leave, nil
-	case <-timer.C:
-		return nil, newBusy()
+	case slots <- struct{}{}:
+		return nil
+	case <-over:
+		return newBusy()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", errLeftQueue, context.Cause(ctx))
+		return fmt.Errorf("%w: %w", errLeftQueue, context.Cause(ctx))
 	}
 }
 

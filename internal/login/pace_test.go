@@ -137,3 +137,60 @@ func BenchmarkAddedToMattermostsOwnTime(b *testing.B) {
 		}
 	}
 }
+
+// minting makes sessions as its function does.
+type minting func(login.Minting) login.Session
+
+func (f minting) Mint(_ context.Context, m login.Minting) (login.Session, error) { return f(m), nil }
+
+// At six password checks a second 200 people are 34 s of work. The typists who
+// come in between wait for as many of them as of their own kind.
+func TestAnOfficeAtNineAndThoseWhoTypeAllGetIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lock := make(chan struct{}, 1) // a mutex would not let the bubble's time go on
+		check := func(account email.Address) login.Session {
+			lock <- struct{}{}
+			time.Sleep(170 * time.Millisecond) // docs/mattermost.md I2
+			<-lock
+			return login.Session{Token: token, User: login.User{ID: userID, Email: account}}
+		}
+		w := newWorld()
+		w.signIn = func(_ context.Context, account email.Address, _, _ string, _ login.Client) (login.Session, error) {
+			return check(account), nil
+		}
+		p := demo()
+		w.links = []login.Link{{Issuer: p.Issuer, Subject: p.Subject, UserID: userID}}
+		service := w.service(func(o *login.Options) {
+			o.Patience, o.MintHashes = 10*time.Second, func() bool { return true }
+			o.Minter = minting(func(m login.Minting) login.Session { return check(m.Account.Email) })
+		})
+		start := time.Now()
+		errs := make(chan error, 220)
+		for i := range 200 {
+			go func() {
+				own := p
+				own.ID = fmt.Sprint(i)
+				_, err := service.WithProof(t.Context(), own, visit())
+				errs <- err
+			}()
+		}
+		synctest.Wait()
+		if waiting := service.Waiting(); waiting != 197 {
+			t.Errorf("%d wait, want 197", waiting)
+		}
+		for i := range 20 {
+			go func() {
+				_, err := service.WithPassword(t.Context(), attempt(t, fmt.Sprintf("typist%d@erp.test", i), "right"))
+				errs <- err
+			}()
+		}
+		for range 220 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		if took := time.Since(start); took > 38*time.Second {
+			t.Errorf("it took %s", took)
+		}
+	})
+}

@@ -170,7 +170,7 @@ func (s *Service) ceiling(known bool) int {
 // a client that leaves: Mattermost goes on with it, so its place is not free yet,
 // and the session that may come of it must be known to be ended.
 func (s *Service) ask(ctx context.Context, account email.Address, a Attempt) (Session, error) {
-	leave, err := s.gate.enter(ctx, s.Patience)
+	leave, err := s.gate.enter(ctx)
 	if err != nil {
 		return Session{}, err
 	}

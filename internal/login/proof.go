@@ -68,7 +68,7 @@ func (s *Service) withProof(ctx context.Context, p Proof, v Visit) (Session, err
 	if decision := s.Identities.Allow(p.person(), "", v.Client.Addr); !decision.OK {
 		return Session{}, &Limited{decision}
 	}
-	leave, err := s.mintGate().enter(ctx, s.Patience)
+	leave, err := s.mintGate().enter(ctx)
 	if err != nil {
 		return Session{}, err
 	}
@@ -96,10 +96,10 @@ func (s *Service) withProof(ctx context.Context, p Proof, v Visit) (Session, err
 // person is the limiter's name of an identity.
 func (i Identity) person() string { return i.Issuer + "\x00" + i.Subject }
 
-// mintGate is the queue of password checks where making a session costs one.
+// mintGate is the line for password checks where making a session costs one.
 func (s *Service) mintGate() *gate {
 	if s.MintHashes() {
-		return s.gate
+		return s.checked
 	}
 	return s.mints
 }

@@ -619,7 +619,7 @@ func TestPasswordChecksAndOtherMintingsWaitInLinesOfTheirOwn(t *testing.T) {
 			return login.Session{}, errWrong
 		}
 		service := w.service(func(o *login.Options) {
-			o.Concurrency, o.Queue, o.Patience = 1, 1, time.Millisecond
+			o.Concurrency, o.Queue, o.MintPatience = 1, 1, time.Millisecond
 			o.MintHashes = func() bool { return hashes }
 		})
 		var group sync.WaitGroup

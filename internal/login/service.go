@@ -32,10 +32,14 @@ type Options struct {
 
 	Concurrency int           // sign-ins in flight towards Mattermost; 4
 	Queue       int           // sign-ins waiting; 64
-	Mints       int           // sessions being made at the same time without a password check; 16
-	MintQueue   int           // of those waiting; 512
 	Patience    time.Duration // longest wait in the queue; 5 s
-	Floor       time.Duration // least time that a refusal takes; 250 ms
+	Mints       int           // sessions being made at the same time without a password check; 16
+	MintQueue   int           // proofs waiting for a session; 512
+	// MintPatience is the longest that a proof waits. Whoever shows one is a known
+	// person whom nobody keeps from typing, so that a whole office may stand in line:
+	// at six sign-ins a second (docs/mattermost.md I2) 200 people take 34 s. 1 min.
+	MintPatience time.Duration
+	Floor        time.Duration // least time that a refusal takes; 250 ms
 
 	// MaxAttempts is Mattermost's MaximumLoginAttempts at this moment; 0 where it
 	// is not known, which is taken for its default of 10.
@@ -68,8 +72,9 @@ type Proofs struct {
 // Service signs people in and out. It is safe for concurrent use.
 type Service struct {
 	Options
-	gate    *gate // password checks
-	mints   *gate // sessions that cost none
+	gate    *gate // passwords
+	checked *gate // proofs of which each costs a password check as well
+	mints   *gate // proofs that cost none
 	floor   *floor
 	lookups singleflight.Group
 
@@ -84,6 +89,7 @@ func New(o Options) *Service {
 	setDefault(&o.Mints, 16)
 	setDefault(&o.MintQueue, 512)
 	setDefault(&o.Patience, 5*time.Second)
+	setDefault(&o.MintPatience, time.Minute)
 	setDefault(&o.Floor, 250*time.Millisecond)
 	if o.MaxAttempts == nil {
 		o.MaxAttempts = func() int { return 0 }
@@ -97,10 +103,20 @@ func New(o Options) *Service {
 	if o.MintHashes == nil {
 		o.MintHashes = func() bool { return false }
 	}
-	return &Service{
-		Options: o, gate: newGate(o.Concurrency, o.Queue), mints: newGate(o.Mints, o.MintQueue), floor: &floor{least: o.Floor},
-		standings: newStandings(), observed: make(chan observation, observeMost),
-	}
+	s := &Service{Options: o, floor: &floor{least: o.Floor}, standings: newStandings(), observed: make(chan observation, observeMost)}
+	s.openGates()
+	return s
+}
+
+// openGates has typed passwords and proofs wait in lines of their own for the same
+// password checks: neither a flood of guesses nor nine o'clock in the morning keeps
+// the others out.
+func (s *Service) openGates() {
+	s.gate = newGate(s.Concurrency, s.Queue, s.Patience)
+	s.checked = newGate(max(1, s.Concurrency-1), s.MintQueue, s.MintPatience)
+	s.mints = newGate(s.Mints, s.MintQueue, s.MintPatience)
+	s.gate.common = make(chan struct{}, s.Concurrency)
+	s.checked.common = s.gate.common
 }
 
 func setDefault[T comparable](field *T, value T) {
@@ -110,8 +126,10 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// Waiting is the number of sign-ins in the queue.
-func (s *Service) Waiting() int { return int(s.gate.waiting.Load()) }
+// Waiting is the number of sign-ins in the queues.
+func (s *Service) Waiting() int {
+	return int(s.gate.waiting.Load() + s.checked.waiting.Load() + s.mints.waiting.Load())
+}
 
 // Current answers whose session token is. csrf, if it is the session's own,
 // makes its end known. It answers ErrSignedOut where there is none.

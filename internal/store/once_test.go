@@ -109,8 +109,21 @@ func TestATicketThatIsOverOpensNothing(t *testing.T) {
 		f.clock.advance(time.Minute)
 		_, err := f.Tickets().Get(ctx, ticket.Digest{1})
 		wantErr(t, err, login.ErrUnknown)
+		f.clock.advance(time.Minute)
 		wantErr(t, f.Tickets().Spend(ctx, ticket.Digest{1}), login.ErrSpent)
 		wantErr(t, f.Tickets().Spend(ctx, ticket.Digest{9}), login.ErrSpent)
+	})
+}
+
+// The ticket of somebody who stands in line at nine in the morning.
+func TestATicketThatWasShownInTimeMayWaitAMinute(t *testing.T) {
+	everywhere(t, func(t *testing.T, f *fixture) {
+		ctx := context.Background()
+		wantErr(t, f.Tickets().Put(ctx, ticket.Digest{1}, someTicket(f.clock)), nil)
+		f.clock.advance(90 * time.Second)
+		wantErr(t, f.Purge(ctx, f.clock.now()), nil)
+		wantErr(t, f.Tickets().Spend(ctx, ticket.Digest{1}), nil)
+		wantErr(t, f.Tickets().Spend(ctx, ticket.Digest{1}), login.ErrSpent)
 	})
 }
 

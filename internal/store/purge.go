@@ -24,7 +24,7 @@ func (s *Store) Purge(ctx context.Context, now time.Time) error {
 		before            int64
 	}{
 		{"spent", "key_mac", "until < $1", millis(now)},
-		{"tickets", "digest_mac", "expires < $1", millis(now)},
+		{"tickets", "digest_mac", "expires < $1", millis(now.Add(-inLine))},
 		{"creations", "address_mac", "begun < $1", millis(now.Add(-turnsKept))},
 		{"turns", "user_id, what", "taken < $1", millis(now.Add(-turnsKept))},
 		{"failures", "account_mac", "failed = 0 AND in_flight = 0 AND since < $1", millis(now)},

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"matterpass/internal/login"
 	"matterpass/internal/ticket"
@@ -54,11 +55,16 @@ func (s Tickets) Get(ctx context.Context, digest ticket.Digest) (ticket.Ticket, 
 	return t, nil
 }
 
+// inLine is how long whoever got a ticket in time may wait for their turn at
+// Mattermost before they spend it.
+const inLine = time.Minute
+
 // Spend answers nil to one caller alone: to the one whose statement changed the row.
 func (s Tickets) Spend(ctx context.Context, digest ticket.Digest) error {
-	args := append([]any{s.millis()}, s.ring.anyOf("ticket", string(digest[:]))...)
+	now := s.now()
+	args := append([]any{millis(now), millis(now.Add(-inLine))}, s.ring.anyOf("ticket", string(digest[:]))...)
 	changed, err := s.exec(ctx, "spend ticket", `UPDATE tickets SET spent = $1
-		WHERE spent = 0 AND expires > $1 AND digest_mac IN (`+placeholders(2, len(args)-1)+`)`, args...)
+		WHERE spent = 0 AND expires > $2 AND digest_mac IN (`+placeholders(3, len(args)-2)+`)`, args...)
 	if err == nil && changed == 0 {
 		return login.ErrSpent
 	}
