@@ -138,7 +138,7 @@ func (s *Service) look(ctx context.Context, token string, now time.Time) (known 
 		known = *k
 	})
 	if errors.Is(err, ErrUnknown) {
-		s.observe(token, "")
+		s.observe(observation{token: token})
 	}
 	return known
 }
