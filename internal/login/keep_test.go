@@ -3,6 +3,7 @@ package login_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -374,5 +375,26 @@ func TestASignOutAtMattermostIsRemembered(t *testing.T) {
 	}
 	if len(w.mattermost.ended) > 0 {
 		t.Errorf("Mattermost was told of %q", w.mattermost.ended)
+	}
+}
+
+func TestAnEndIsKnownAsLongAsTheMemoryOfItIsNeeded(t *testing.T) {
+	w := newWorld()
+	service := w.service(func(o *login.Options) { o.Records = away{recordsOf{w}} })
+	if err := service.SignOut(t.Context(), token, false); err != nil {
+		t.Fatal(err)
+	}
+	others := func(from int) {
+		for i := range 60_000 { // more than half of what is held
+			service.Standing(t.Context(), fmt.Sprintf("%026d", from+i), true)
+		}
+	}
+	others(0)
+	if by := service.Standing(t.Context(), token, true); by != login.EndedByUser {
+		t.Errorf("after many others: ended by %q", by)
+	}
+	others(60_000)
+	if by := service.Standing(t.Context(), token, true); by != login.EndedByUser {
+		t.Errorf("it was just asked for: ended by %q", by)
 	}
 }

@@ -3,104 +3,123 @@ package login_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"matterpass/internal/email"
 	"matterpass/internal/login"
-	"matterpass/internal/upstream"
 )
 
-// named finds the one account of the world by any name.
-type named struct{ err error }
-
-func (n named) AddressOf(context.Context, login.Name) (email.Address, error) {
-	return "demo@erp.test", n.err
+func byAddress(t *testing.T, address string) login.Name {
+	t.Helper()
+	name, err := login.EmailName(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
-func TestAnAdministratorLinksByHand(t *testing.T) {
-	erp := login.Identity{Issuer: "https://erp.test", Subject: "4711"}
-	tests := map[string]struct {
-		who     login.Identity
-		account func(*login.Account)
-		links   []login.Link
-		ours    bool
-		byID    string
-		unnamed error
-		want    error
-		cut     int
-		made    int
-	}{
-		"somebody's account":           {who: erp, cut: 1, made: 1},
-		"one that was made here":       {who: erp, ours: true, made: 1},
-		"by its id":                    {who: erp, byID: userID, cut: 1, made: 1},
-		"a privileged one, on purpose": {who: erp, account: func(a *login.Account) { a.Roles = []string{"system_admin"} }, cut: 1, made: 1},
-		"a bot's":                      {who: erp, account: func(a *login.Account) { a.Bot = true }, want: login.ErrConflict},
-		"another server's":             {who: erp, account: func(a *login.Account) { a.Remote = true }, want: login.ErrConflict},
-		"an identity with another one": {who: erp, links: []login.Link{{Issuer: erp.Issuer, Subject: erp.Subject, UserID: danaID}}, want: login.ErrConflict},
-		"what is linked already":       {who: erp, links: []login.Link{{Issuer: erp.Issuer, Subject: erp.Subject, UserID: userID}}},
-		"nobody's account":             {who: erp, byID: danaID, want: login.ErrUnknown},
-		"Mattermost is away":           {who: erp, unnamed: upstream.ErrUnavailable, want: upstream.ErrUnavailable},
-	}
-	for name, tc := range tests {
+// linker is a service whose links are told.
+func linker(w *world, told *[]bool) *login.Service {
+	w.addressOf = func(_ context.Context, name login.Name) (email.Address, error) { return email.Address(name.Value), nil }
+	return w.service(func(o *login.Options) {
+		o.Accounts = w.mattermost
+		o.Linked = func(_ context.Context, _ login.Link, made bool) { *told = append(*told, made) }
+	})
+}
+
+func TestAnAdministratorLinksWhatDoesNotLinkItself(t *testing.T) {
+	who := login.Identity{Issuer: "https://erp.test", Subject: "4711"}
+	for name, account := range map[string]login.Account{
+		"not verified":        {},
+		"an administrator's":  {Roles: []string{"system_admin"}}, // refused at every sign-in all the same
+		"of another service":  {AuthService: "ldap"},
+		"linked to other one": {},
+	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld()
-			if tc.account != nil {
-				a := w.accounts[userID]
-				tc.account(&a)
-				w.accounts[userID] = a
+			w, told := newWorld(), []bool(nil)
+			account.User = w.accounts[userID].User
+			w.accounts[userID] = account
+			if name == "linked to other one" {
+				w.links = []login.Link{{Issuer: "other", Subject: "1", UserID: userID}}
 			}
-			if tc.ours {
-				w.created = append(w.created, "demo@erp.test")
+			link, err := linker(w, &told).Link(t.Context(), who, byAddress(t, "demo@erp.test"))
+			if err != nil || link.UserID != userID || link.By != login.LinkedByAdmin {
+				t.Fatalf("%+v, %v", link, err)
 			}
-			w.links = tc.links
-			var told []login.Link
-			service := w.service(func(o *login.Options) {
-				o.Accounts = named{tc.unnamed}
-				o.Linked = func(_ context.Context, l login.Link, _ bool) { told = append(told, l) }
-			})
-			account := login.Name{Kind: login.ByEmail, Value: "demo@erp.test"}
-			if tc.byID != "" {
-				account = login.Name{Kind: login.ByID, Value: tc.byID}
-			}
-			link, err := service.Link(t.Context(), tc.who, account)
-			if !errors.Is(err, tc.want) || len(w.cut) != tc.cut || len(told) != tc.made {
-				t.Errorf("err = %v, cut off %q, told of %v", err, w.cut, told)
-			}
-			if err == nil && (link.UserID != userID || link.Issuer != erp.Issuer || link.Subject != erp.Subject) {
-				t.Errorf("linked %+v", link)
+			if !slices.Equal(told, []bool{true}) {
+				t.Errorf("told %v", told)
 			}
 		})
 	}
 }
 
-func TestALinkNeedsAnIdentity(t *testing.T) {
-	for _, who := range []login.Identity{{Issuer: "i"}, {Subject: "s"}, {Issuer: "i", Subject: "a b"}} {
-		var invalid *login.Invalid
-		if _, err := newWorld().service().Link(t.Context(), who, login.Name{}); !errors.As(err, &invalid) {
-			t.Errorf("%+v: %v", who, err)
-		}
+func TestLinksThatNobodyCanMake(t *testing.T) {
+	sound := login.Identity{Issuer: "https://erp.test", Subject: "4711"}
+	var invalid *login.Invalid
+	for name, tc := range map[string]struct {
+		who    login.Identity
+		change func(*world)
+		want   func(error) bool
+	}{
+		"of nobody":        {login.Identity{Issuer: "https://erp.test"}, nil, func(err error) bool { return errors.As(err, &invalid) && invalid.Field == "subject" }},
+		"by nobody":        {login.Identity{Subject: "4711"}, nil, func(err error) bool { return errors.As(err, &invalid) && invalid.Field == "issuer" }},
+		"to no account":    {sound, func(w *world) { clear(w.accounts) }, func(err error) bool { return errors.Is(err, login.ErrUnknown) }},
+		"to a bot's":       {sound, func(w *world) { w.accounts[userID] = login.Account{User: w.accounts[userID].User, Bot: true} }, func(err error) bool { return errors.Is(err, login.ErrConflict) }},
+		"to another's own": {sound, func(w *world) { w.accounts[userID] = login.Account{User: w.accounts[userID].User, Remote: true} }, func(err error) bool { return errors.Is(err, login.ErrConflict) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, told := newWorld(), []bool(nil)
+			if tc.change != nil {
+				tc.change(w)
+			}
+			_, err := linker(w, &told).Link(t.Context(), tc.who, byAddress(t, "demo@erp.test"))
+			if !tc.want(err) || len(told) > 0 || len(w.links) > 0 {
+				t.Errorf("%v, told %v, links %v", err, told, w.links)
+			}
+		})
 	}
 }
 
-func TestUnlinkingEndsWhatTheLinkOpened(t *testing.T) {
+func TestALinkThatIsTakenAwayEndsItsSessions(t *testing.T) {
+	w, told := newWorld(), []bool(nil)
+	w.links = []login.Link{{Issuer: "https://erp.test", Subject: "4711", UserID: userID}}
+	service := linker(w, &told)
+	if err := service.Unlink(t.Context(), "https://erp.test", "4711"); err != nil {
+		t.Fatal(err)
+	}
+	if len(w.links) > 0 || !slices.Equal(told, []bool{false}) {
+		t.Errorf("links %v, told %v", w.links, told)
+	}
+	if err := service.Unlink(t.Context(), "https://erp.test", "4711"); !errors.Is(err, login.ErrUnknown) {
+		t.Errorf("again: %v, want ErrUnknown", err)
+	}
+	w.links = []login.Link{{Issuer: "https://erp.test", Subject: "4711", UserID: userID}}
+	service.Records = away{recordsOf{w}}
+	if err := service.Unlink(t.Context(), "https://erp.test", "4711"); !errors.Is(err, login.ErrStoreUnavailable) {
+		t.Errorf("without a memory: %v, want ErrStoreUnavailable", err)
+	}
+}
+
+func TestAccountsAreLinkedByTheirIDAsWell(t *testing.T) {
+	w, told := newWorld(), []bool(nil)
+	id, err := login.IDName(userID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link, err := linker(w, &told).Link(t.Context(), login.Identity{Issuer: "i", Subject: "s"}, id)
+	if err != nil || link.UserID != userID {
+		t.Errorf("%+v, %v", link, err)
+	}
+}
+
+func TestAProofThatWasSpentForSomethingElseIsSpent(t *testing.T) {
 	w := newWorld()
-	k := &keeping{recordsOf: recordsOf{w}}
-	service := w.service(func(o *login.Options) { o.Records = k })
-	if err := service.Unlink(t.Context(), "i", "s"); !errors.Is(err, login.ErrUnknown) {
-		t.Errorf("no such link: %v", err)
+	service := w.service()
+	if err := service.Spend(t.Context(), demo()); err != nil {
+		t.Fatal(err)
 	}
-	w.links = []login.Link{{Issuer: "i", Subject: "s", UserID: userID}}
-	if err := service.Unlink(t.Context(), "i", "s"); err != nil || len(w.links) > 0 {
-		t.Errorf("%v, left %v", err, w.links)
-	}
-	if diff := cmp.Diff([]login.Identity{{Issuer: "i", Subject: "s"}}, k.endedOf); diff != "" {
-		t.Error(diff)
-	}
-	w.links = []login.Link{{Issuer: "i", Subject: "s", UserID: userID}}
-	broken := w.service(func(o *login.Options) { o.Records = away{recordsOf{w}} })
-	if err := broken.Unlink(t.Context(), "i", "s"); !errors.Is(err, login.ErrStoreUnavailable) {
-		t.Errorf("sessions that cannot be ended: %v", err)
+	if _, err := service.WithProof(t.Context(), demo(), visit()); !errors.Is(err, login.ErrSpent) {
+		t.Errorf("err = %v, want ErrSpent", err)
 	}
 }
