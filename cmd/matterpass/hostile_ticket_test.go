@@ -256,3 +256,18 @@ func TestNobodyButTheBackEndMakesTickets(t *testing.T) {
 		}
 	}
 }
+
+// TestATicketIsOverWithItsMinute, whatever stands in the page that has it.
+func TestATicketIsOverWithItsMinute(t *testing.T) {
+	d := doorOf(t)
+	ticket := d.ticket("4711", "nora@corp.com")
+	d.rewrite("UPDATE tickets SET expires = expires - ?", 61_000)
+	for _, more := range []string{"", `,"confirmed":true`} {
+		wants(t, "a minute later", d.redeem(ticket, more), http.StatusGone, "ticket_spent")
+	}
+	d.rewrite("UPDATE tickets SET expires = expires + ?, digest_mac = zeroblob(32)", 61_000)
+	wants(t, "with another's text", d.redeem(ticket, ""), http.StatusGone, "ticket_spent")
+	if d.mm.UserID("nora@corp.com") != "" {
+		t.Error("an account was made")
+	}
+}
