@@ -206,6 +206,25 @@ func TestATicketAsksBeforeItReplacesSomebody(t *testing.T) {
 	wants(t, "the same person again", d.redeem(same, "", "Cookie", in.cookies()), http.StatusOK, "")
 }
 
+// TestATicketReplacesNobodyWhoCannotBeAskedAbout: who is signed in is not known, so
+// nobody can say that it is nobody else.
+func TestATicketReplacesNobodyWhoCannotBeAskedAbout(t *testing.T) {
+	d, mattermost := doorBetween(t, "SESSION_MINT", "plugin")
+	wants(t, "nora", d.enter(claims("x", "nora@corp.com")), http.StatusOK, "")
+	ticket := d.ticket("4712", "otto@corp.com")
+	demo := d.post("/api/mattermost/login", rightPassword)
+	mattermost.set(func(w http.ResponseWriter, r *http.Request) bool {
+		return strings.HasSuffix(r.URL.Path, "/users/me") && down(w, r)
+	})
+	got := d.redeem(ticket, "", "Cookie", demo.cookies())
+	wants(t, "unasked", got, http.StatusServiceUnavailable, "upstream_unavailable")
+	if strings.Contains(got.body, `"spent":true`) {
+		t.Errorf("it is spent: %s", got.body)
+	}
+	mattermost.set(nil)
+	wants(t, "afterwards", d.redeem(ticket, "", "Cookie", demo.cookies()), http.StatusConflict, "confirmation_required")
+}
+
 // TestATicketLeadsNowhereElse: no target leaves the chat host or leads to a page
 // of ours.
 func TestATicketLeadsNowhereElse(t *testing.T) {
