@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math"
+	"strings"
 	"sync"
 
 	"matterpass/internal/limit"
@@ -14,11 +15,13 @@ import (
 // instances know of them. This process counts along: while the database is away it
 // goes on from there, and afterwards the database is told of what failed meanwhile.
 // Otherwise an outage would give strangers as many tries again, and Mattermost's
-// lock is not far from the first ones.
+// lock is not far from the first ones. Where several instances share the database,
+// each allows itself a part meanwhile: nobody adds up then what all of them let through.
 type failures struct {
 	store  *store.Store
 	local  *limit.Failures
 	hasher limit.Hasher
+	part   int // one in so many
 
 	mu   sync.Mutex
 	owed map[limit.Key]int // failures that the database does not know of
@@ -27,8 +30,16 @@ type failures struct {
 // owedMost bounds the memory of an outage, in accounts.
 const owedMost = 100_000
 
-func newFailures(s *store.Store, hasher limit.Hasher) *failures {
-	return &failures{store: s, local: limit.NewFailures(0), hasher: hasher, owed: map[limit.Key]int{}}
+// instancesMost is how many instances may lose their database together and still
+// not reach Mattermost's lock.
+const instancesMost = 3
+
+func newFailures(s *store.Store, address string, hasher limit.Hasher) *failures {
+	f := &failures{store: s, local: limit.NewFailures(0), hasher: hasher, part: 1, owed: map[limit.Key]int{}}
+	if strings.HasPrefix(address, "postgres") {
+		f.part = instancesMost
+	}
+	return f
 }
 
 func (f *failures) Begin(ctx context.Context, account string, ceiling int) (func(login.Verdict), bool) {
@@ -36,7 +47,7 @@ func (f *failures) Begin(ctx context.Context, account string, ceiling int) (func
 	f.settle(background, account, key)
 	ok, err := f.store.BeginTry(ctx, account, ceiling)
 	if err != nil {
-		return func(v login.Verdict) { f.note(key, v) }, f.local.Begin(key, ceiling)
+		return func(v login.Verdict) { f.note(key, v) }, f.local.Begin(key, max(1, ceiling/f.part))
 	}
 	if ok {
 		f.local.Begin(key, math.MaxInt) // the database has decided
