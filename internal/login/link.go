@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // resolution is the account of an identity, as far as it can be known without
@@ -82,6 +83,9 @@ func (s *Service) mayLink(ctx context.Context, who Identity, account Account) (r
 	if err != nil {
 		return resolution{}, err
 	}
+	if slices.ContainsFunc(links, who.is) { // by another sign-in, since the link was looked for
+		return resolution{account: account, linked: true}, nil
+	}
 	if len(links) > 0 {
 		return resolution{}, fmt.Errorf("%w: the account of this address is linked to another identity", ErrConflict)
 	}
@@ -94,6 +98,9 @@ func (s *Service) mayLink(ctx context.Context, who Identity, account Account) (r
 	}
 	return resolution{account: account, stranger: !ours}, nil
 }
+
+// is reports whose link it is.
+func (i Identity) is(link Link) bool { return i.Issuer == link.Issuer && i.Subject == link.Subject }
 
 // linked makes sure that an identity has its account. Whoever links an account
 // that was somebody's before ends what they had: a session or an access token

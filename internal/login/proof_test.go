@@ -446,6 +446,31 @@ func TestAnAccountThatAppearedMeanwhileIsLookedAtLikeAnyOther(t *testing.T) {
 	}
 }
 
+// late finds the link of somebody who was faster only when it looks twice.
+type late struct {
+	*world
+	link login.Link
+}
+
+func (l late) FindLink(ctx context.Context, issuer, subject string) (login.Link, error) {
+	defer func() { l.links = append(l.links, l.link) }()
+	return l.world.FindLink(ctx, issuer, subject)
+}
+
+func TestALinkThatAppearedMeanwhileIsTheIdentitysOwnOrAConflict(t *testing.T) {
+	for subject, want := range map[string]error{"4712": nil, "4713": login.ErrConflict} {
+		w := newWorld()
+		w.accounts[danaID] = login.Account{User: login.User{ID: danaID, Email: "dana@erp.test"}}
+		p := demo()
+		p.Subject, p.Email = "4712", "dana@erp.test"
+		link := login.Link{Issuer: p.Issuer, Subject: subject, UserID: danaID}
+		service := w.service(func(o *login.Options) { o.Links = late{w, link} })
+		if _, err := service.WithProof(t.Context(), p, visit()); !errors.Is(err, want) {
+			t.Errorf("linked to %s: %v, want %v", subject, err, want)
+		}
+	}
+}
+
 func TestWhatComesBeforeTheSpendingSpendsNothing(t *testing.T) {
 	tests := map[string]struct {
 		world  func(*world)
