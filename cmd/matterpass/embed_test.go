@@ -214,7 +214,7 @@ func staysSignedOut(s seat) {
 	s.state("signed-out")
 	s.Open(s.details.ERP)
 	s.state("signed-out")
-	if n := s.mattermost.Logins(); n != 1 {
+	if n := s.mattermost.Mints(); n != 1 {
 		s.Errorf("%d sign-ins, want the first one only", n)
 	}
 	s.Screenshot("signed-out")
@@ -355,7 +355,7 @@ func climbsLadder(s seat) {
 		s.Errorf("the card says %q", got)
 	}
 	s.Screenshot("cookies-blocked")
-	if n := s.mattermost.Logins(); n != 1 {
+	if n := s.mattermost.Mints(); n != 1 {
 		s.Errorf("%d sign-ins", n)
 	}
 	s.Run(browser.SetPermission(&browser.PermissionDescriptor{Name: "storage-access"}, browser.PermissionSettingDenied))
@@ -363,7 +363,7 @@ func climbsLadder(s seat) {
 	s.shell().Wait(`document.querySelector("button")?.innerText.startsWith("Try again")`)
 	s.Open(s.details.ERP) // the rung is remembered: no sign-in is spent on it
 	s.state("error")
-	if n := s.mattermost.Logins(); n > 2 {
+	if n := s.mattermost.Mints(); n > 2 {
 		s.Errorf("%d sign-ins after the reload", n)
 	}
 }
