@@ -145,7 +145,10 @@ func saysTicketSpent(d doorstep) {
 	d.frame(address)
 	d.inChat(nora)
 	d.frame(address)
-	d.saysOnCard(d.Frame(d.details.Chat+"/launch"), "This link to chat was used before", "", "ticket-spent")
+	d.saysOnCard(d.Frame(d.details.Chat+"/launch"), "This link to chat was used before, or it is too old. Reload", "", "ticket-spent")
+	d.Open(address)
+	d.Wait(`document.querySelector("#card [role=alert]")?.innerText.endsWith("Open chat again where you found it.")`)
+	d.pictured("link-over")
 }
 
 func saysConflict(d doorstep) {

@@ -43,6 +43,7 @@ func TestEmbedded(t *testing.T) {
 		"what a person ends themselves is not begun again":    staysSignedOut,
 		"signing out leaves no cookie and no session":         leavesNothing,
 		"a deep link opens its channel, also before the load": opensChannels,
+		"somebody new gets an account and a channel":          welcomesNewcomers,
 		"hostile messages do nothing":                         ignoresStrangers,
 		"tours and the landing page are kept away":            keepsCalm,
 		"the chat has the rights that people may give it":     hasRights,
@@ -163,6 +164,19 @@ func (s seat) switchTo(name, username string) {
 		}
 	}
 	s.signedIn(username)
+}
+
+// welcomesNewcomers: Nora works for the ERP, and Mattermost has never heard of her.
+func welcomesNewcomers(s seat) {
+	if s.mattermost.UserID(nora) != "" {
+		s.Fatal("she is no newcomer")
+	}
+	s.enter()
+	s.switchTo("Nora", "nora")
+	if got := s.page().Text("location.pathname"); got != "/erp/channels/town-square" {
+		s.Errorf("she is at %s", got)
+	}
+	s.Screenshot("newcomer")
 }
 
 func renewsSession(s seat) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -83,6 +84,7 @@ func (at secureSite) sit(t, whole *testing.T, b *browsertest.Browser) seat {
 		}
 		set.environ = append([]string{
 			"APP_ENV=production", "SECRET_KEYS=" + secret32, "DRAIN_DELAY=0s",
+			"DATABASE_URL=sqlite://" + filepath.Join(whole.TempDir(), "matterpass.db"),
 			"TLS_CERT_FILE=" + at.certificate.CertFile, "TLS_KEY_FILE=" + at.certificate.KeyFile,
 		}, at.environ...)
 		return set.open(ctx, c)

@@ -16,7 +16,7 @@ history.replaceState(null, "", location.pathname); // not in this tab's history 
 
 document.documentElement.lang = language(navigator.language);
 
-let embedder = "";
+let embedder = parent === window ? "" : undefined;
 
 async function redeem(more) {
   show("signing-in", ...progress(say.states["signing-in"]));
@@ -43,7 +43,9 @@ function refused(problem, more) {
     return show("code", ...codeForm(say, problem, (code) => redeem({ ...more, mfa_code: code })));
   }
   const again = !problem.spent && retriable(problem) && make("button", { onclick: () => redeem(more) }, say.again(2, TRIES));
-  return show("error", ...failure(say, problem, !again, again ? [again] : []));
+  // In a tab of its own, loading it again brings no other ticket.
+  const told = embedder === "" && problem.status === 410 ? { ...problem, code: "link_over" } : problem;
+  return show("error", ...failure(say, told, !again, again ? [again] : []));
 }
 
 async function start() {

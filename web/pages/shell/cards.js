@@ -25,6 +25,7 @@ const ENGLISH = {
     seat_limit: "The chat server has no free seat for you.",
     ticket_spent: "This link to chat was used before, or it is too old.",
     ticket_missing: "This link to chat is not complete.",
+    link_over: "This link to chat was used before, or it is too old. Open chat again where you found it.",
     embedder_refused: "This link to chat was made for another page.",
     conflict: "A chat account with your address is not linked to you yet.",
     mint_refused: "Your chat account signs in with its own password only.",
@@ -73,6 +74,7 @@ const GERMAN = {
     seat_limit: "Der Chat-Server hat keinen freien Platz für Sie.",
     ticket_spent: "Dieser Link zum Chat wurde schon benutzt, oder er ist zu alt.",
     ticket_missing: "Dieser Link zum Chat ist unvollständig.",
+    link_over: "Dieser Link zum Chat wurde schon benutzt, oder er ist zu alt. Öffnen Sie den Chat noch einmal dort, wo Sie ihn gefunden haben.",
     embedder_refused: "Dieser Link zum Chat gilt für eine andere Seite.",
     conflict: "Ein Chat-Konto mit Ihrer Adresse ist noch nicht mit Ihnen verknüpft.",
     mint_refused: "Ihr Chat-Konto lässt sich nur mit seinem eigenen Passwort anmelden.",
@@ -109,7 +111,7 @@ export const language = (locale) => {
 
 export const words = (locale) => LANGUAGES[language(locale)];
 
-const ADVISED = ["cookies_blocked", "not_live", "session_expired"]; // by their sentence or button
+const ADVISED = ["cookies_blocked", "not_live", "session_expired", "link_over"]; // by their sentence or button
 
 // message says what happened and what to do; last: no further try is offered.
 export function message({ code, status }, last, say = ENGLISH) {
