@@ -13,7 +13,7 @@ COMPANION := com.matterpass.companion
 JSTESTS  = $(sort $(shell find web -name '*.test.js' -o -name '*.test.mjs'))
 
 .DEFAULT_GOAL := help
-.PHONY: help build plugin demo test lint bench docs image clean go-version
+.PHONY: help build plugin demo test fuzz lint bench docs image clean go-version
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: go-version ## all tests, with the race detector where there is a C compile
 	@if command -v node >/dev/null; then set -x; node --test $(JSTESTS); \
 	elif [ "$${CI:-}" = true ]; then echo "make test: no Node, and CI does not go without the widget's tests" >&2; exit 1; \
 	else echo "No Node: the widget's tests were left out."; fi
+
+fuzz: go-version ## every fuzz target, FUZZ_SECONDS (60) each at most; `.ci/fuzz list` names them
+	.ci/fuzz
 
 lint: go-version ## formatting, go vet, golangci-lint (its first run compiles it: minutes)
 	@unformatted=$$(gofmt -l $(wildcard $(FOLDERS))); \

@@ -136,7 +136,7 @@ func newLogin(p parts, a *app) (*login.Service, error) {
 	o := login.Options{
 		Passwords: witness{a.client, a.seen}, Sessions: sessions{a.client, a.endTunnels, a.doubtTunnels},
 		Limiter:     accountLimiter{p.limiters.login, p.hasher, t.refused("login")},
-		Failures:    failures{p.state.store, limit.NewFailures(0), p.hasher},
+		Failures:    newFailures(p.state.store, cfg.State.Database.Reveal(), p.hasher),
 		Devices:     p.devices,
 		Records:     p.state.store.Records(),
 		Concurrency: cfg.Mattermost.LoginConcurrency, Queue: cfg.Mattermost.LoginQueue, Patience: cfg.Mattermost.Timeout,

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"matterpass/internal/servertest"
 	"matterpass/internal/simulator"
 )
 
@@ -23,10 +24,25 @@ import (
 // turn, and reports what Matterpass adds. The simulator hashes nothing, so that
 // the difference is not lost in the price of a password.
 func BenchmarkLoginAdded(b *testing.B) {
+	program := build(b)
+	for name, database := range databases {
+		b.Run(name, func(b *testing.B) { loginAdded(b, program, database(b)) })
+	}
+}
+
+// databases are the kinds, each with its address; both write to the disk.
+var databases = map[string]func(b *testing.B) string{
+	"sqlite": func(b *testing.B) string { return "sqlite://" + b.TempDir() + "/matterpass.db" },
+	"postgresql": func(b *testing.B) string {
+		return servertest.StartPostgres(b, servertest.PostgresOptions{Sync: true}).Address("postgres")
+	},
+}
+
+func loginAdded(b *testing.B, program, database string) {
 	mm := simulator.New(simulator.Options{SiteURL: "http://mattermost.test", Demo: true})
 	backend := httptest.NewServer(mm)
 	defer backend.Close()
-	p := startProgram(b, build(b), backend.URL, mm.AdminToken())
+	p := startProgram(b, program, backend.URL, mm.AdminToken(), "DATABASE_URL="+database)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}
 	defer client.CloseIdleConnections()
 	direct := func() time.Duration {
@@ -53,7 +69,7 @@ func BenchmarkLoginAdded(b *testing.B) {
 	b.ReportMetric(micros(added, 99), "µs-added-p99")
 }
 
-func post(b *testing.B, client *http.Client, url, body string) time.Duration {
+func post(b *testing.B, client *http.Client, url, body string, header ...string) time.Duration {
 	b.Helper()
 	req, err := http.NewRequestWithContext(b.Context(), "POST", url, strings.NewReader(body))
 	if err != nil {
@@ -61,16 +77,20 @@ func post(b *testing.B, client *http.Client, url, body string) time.Duration {
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Requested-With", "XMLHttpRequest")
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
 	start := time.Now()
 	res, err := client.Do(req)
 	if err != nil {
-		b.Fatal(err)
+		b.Error(err)
+		return 0
 	}
 	_, _ = io.Copy(io.Discard, res.Body)
 	_ = res.Body.Close()
 	took := time.Since(start)
 	if res.StatusCode != http.StatusOK {
-		b.Fatalf("%s answered %s", url, res.Status)
+		b.Errorf("%s answered %s", url, res.Status)
 	}
 	return took
 }
@@ -127,7 +147,8 @@ type program struct {
 	alive, ready time.Duration
 }
 
-func startProgram(b *testing.B, path, mattermost, token string) *program {
+// startProgram starts it in an empty folder; more is further environment.
+func startProgram(b *testing.B, path, mattermost, token string, more ...string) *program {
 	b.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -137,10 +158,10 @@ func startProgram(b *testing.B, path, mattermost, token string) *program {
 	_ = l.Close()
 	p := &program{cmd: exec.Command(path, "serve"), url: "http://" + addr}
 	p.cmd.Dir = b.TempDir()
-	p.cmd.Env = []string{
+	p.cmd.Env = append([]string{
 		"HTTP_ADDR=" + addr, "ADMIN_ADDR=", "PUBLIC_URL=http://" + addr, "MM_BASE_URL=" + mattermost,
 		"MM_ADMIN_TOKEN=" + token, "MM_TEAM_SLUG=erp", "RATE_LIMIT_LOGIN=1000000/1s", "RATE_LIMIT_CLIENT=1000000/1s", "LOG_LEVEL=info",
-	}
+	}, more...)
 	start := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		b.Fatal(err)

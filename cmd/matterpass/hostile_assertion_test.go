@@ -11,9 +11,11 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -189,6 +191,9 @@ func TestAnAssertionIsTakenFromOnePlaceAlone(t *testing.T) {
 		"encrypted":                 {d.post(path, "", "Authorization", "Bearer a.b.c.d.e"), 401},
 		"too long":                  {d.post(path, "", "Authorization", "Bearer "+strings.Repeat("a", 9<<10)), 401},
 		"nothing":                   {d.post(path, "", "Authorization", "Bearer "), 400},
+		"from another site":         {d.post(path, "", "Authorization", "Bearer "+good(), "Origin", "https://evil.test"), 403},
+		"from a sandboxed frame":    {d.post(path, "", "Authorization", "Bearer "+good(), "Origin", "null"), 403},
+		"from a sibling":            {d.post(path, "", "Authorization", "Bearer "+good(), "Sec-Fetch-Site", "same-site"), 403},
 		"in a cookie":               {d.post(path, "", "Cookie", "erp_chat="+good()), 415},
 		"in a header of one's own":  {d.post(path, "", "X-Authorization", "Bearer "+good()), 415},
 		"in the proxy's header":     {d.post(path, "", "Proxy-Authorization", "Bearer "+good()), 415},
@@ -456,5 +461,55 @@ func TestAnAdministratorCannotBeBecome(t *testing.T) {
 		"as a machine would": as("5", simulator.AdminEmail, "act", map[string]string{"sub": "admin"}),
 	} {
 		wants(t, name, d.enter(c), http.StatusConflict, "conflict")
+	}
+}
+
+// TestWhoIsNotProvisionedKeepsTheAssertion, where signing in makes no accounts.
+func TestWhoIsNotProvisionedKeepsTheAssertion(t *testing.T) {
+	d := doorOf(t, "PROVISION_ON_SIGN_IN", "off")
+	token := d.assertion("JWT", claims("4711", "nora@corp.com"))
+	got := d.withAssertion(t, token)
+	wants(t, "before", got, http.StatusForbidden, "not_provisioned")
+	if strings.Contains(got.body, `"spent":true`) || d.mm.UserID("nora@corp.com") != "" {
+		t.Errorf("%s", got.body)
+	}
+	wants(t, "provisioned", d.provision(`{"email":"nora@corp.com"}`), http.StatusCreated, "")
+	wants(t, "the same assertion", d.withAssertion(t, token), http.StatusOK, "")
+}
+
+// TestASessionThatNobodyWaitsForIsEnded: its cookies reach no browser, so nobody
+// could sign out of it.
+func TestASessionThatNobodyWaitsForIsEnded(t *testing.T) {
+	for mint, env := range eachMint() {
+		t.Run(mint, func(t *testing.T) {
+			d, mattermost := doorBetween(t, env...)
+			wants(t, "her account", d.enter(claims("4711", "nora@corp.com")), http.StatusOK, "")
+			d.mm.RevokeSessions("nora@corp.com")
+			asked, gone := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			mattermost.set(func(_ http.ResponseWriter, r *http.Request) bool {
+				if strings.HasSuffix(r.URL.Path, "/mint") || strings.HasSuffix(r.URL.Path, "/login") {
+					once.Do(func() { close(asked) })
+					<-gone
+				}
+				return false
+			})
+			conn, err := net.Dial("tcp", d.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			token := d.assertion("JWT", claims("4711", "nora@corp.com"))
+			_, _ = io.WriteString(conn, "POST /api/mattermost/login HTTP/1.1\r\nHost: chat.example.com\r\nContent-Length: 0\r\nAuthorization: Bearer "+token+"\r\n\r\n")
+			<-asked
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			_ = conn.Close()
+			time.Sleep(100 * time.Millisecond) // the server notices that its client left
+			close(gone)
+			if n := d.decisions("assertion", 2); n != 2 {
+				t.Errorf("%d decisions", n)
+			}
+			eventually(t, "it is over", func() bool { return d.mm.Sessions("nora@corp.com") == 0 })
+			wants(t, "the assertion", d.withAssertion(t, token), http.StatusUnauthorized, "assertion_spent")
+		})
 	}
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"matterpass/internal/simulator"
@@ -234,4 +237,32 @@ func TestOperatorsAloneLinkByHand(t *testing.T) {
 	}
 	eventually(t, "Mattermost was told", func() bool { return d.mm.Sessions(simulator.DanaEmail) == 0 })
 	wants(t, "after that", d.enter(as("d", simulator.DanaEmail, "email_verified", false)), http.StatusConflict, "conflict")
+}
+
+// TestNewcomersAtTheSameMomentAreOneAccountEach: a page with many frames, and two
+// people who are said to have one address.
+func TestNewcomersAtTheSameMomentAreOneAccountEach(t *testing.T) {
+	d := doorOf(t, "RATE_LIMIT_IDENTITY", "1000/1s")
+	ids := make([]string, 40)
+	inParallel(len(ids), 20, func(i int) {
+		got := d.enter(as("4711", "nora@corp.com", "jti", fmt.Sprint("frame-", i)))
+		wants(t, "a frame", got, http.StatusOK, "")
+		ids[i] = got.userID()
+	})
+	if all := slices.Compact(ids); len(all) != 1 || all[0] != d.mm.UserID("nora@corp.com") {
+		t.Errorf("the frames are of %q", all)
+	}
+	var in atomic.Int64
+	inParallel(40, 20, func(i int) {
+		switch got := d.enter(as(fmt.Sprint("subject-", i), "shared@corp.com")); got.StatusCode {
+		case http.StatusOK:
+			in.Add(1)
+		case http.StatusConflict:
+		default:
+			t.Errorf("%d %s", got.StatusCode, got.body)
+		}
+	})
+	if n := in.Load(); n != 1 || d.mm.Sessions("shared@corp.com") != 1 {
+		t.Errorf("%d people became one account; it has %d sessions", n, d.mm.Sessions("shared@corp.com"))
+	}
 }

@@ -206,6 +206,25 @@ func TestATicketAsksBeforeItReplacesSomebody(t *testing.T) {
 	wants(t, "the same person again", d.redeem(same, "", "Cookie", in.cookies()), http.StatusOK, "")
 }
 
+// TestATicketReplacesNobodyWhoCannotBeAskedAbout: who is signed in is not known, so
+// nobody can say that it is nobody else.
+func TestATicketReplacesNobodyWhoCannotBeAskedAbout(t *testing.T) {
+	d, mattermost := doorBetween(t, "SESSION_MINT", "plugin")
+	wants(t, "nora", d.enter(claims("x", "nora@corp.com")), http.StatusOK, "")
+	ticket := d.ticket("4712", "otto@corp.com")
+	demo := d.post("/api/mattermost/login", rightPassword)
+	mattermost.set(func(w http.ResponseWriter, r *http.Request) bool {
+		return strings.HasSuffix(r.URL.Path, "/users/me") && down(w, r)
+	})
+	got := d.redeem(ticket, "", "Cookie", demo.cookies())
+	wants(t, "unasked", got, http.StatusServiceUnavailable, "upstream_unavailable")
+	if strings.Contains(got.body, `"spent":true`) {
+		t.Errorf("it is spent: %s", got.body)
+	}
+	mattermost.set(nil)
+	wants(t, "afterwards", d.redeem(ticket, "", "Cookie", demo.cookies()), http.StatusConflict, "confirmation_required")
+}
+
 // TestATicketLeadsNowhereElse: no target leaves the chat host or leads to a page
 // of ours.
 func TestATicketLeadsNowhereElse(t *testing.T) {
@@ -254,5 +273,20 @@ func TestNobodyButTheBackEndMakesTickets(t *testing.T) {
 		if c.got.Header.Get("Access-Control-Allow-Origin") != "" || strings.Contains(c.got.body, "#mt1_") {
 			t.Errorf("%s: %v %s", name, c.got.Header, c.got.body)
 		}
+	}
+}
+
+// TestATicketIsOverWithItsMinute, whatever stands in the page that has it.
+func TestATicketIsOverWithItsMinute(t *testing.T) {
+	d := doorOf(t)
+	ticket := d.ticket("4711", "nora@corp.com")
+	d.rewrite("UPDATE tickets SET expires = expires - ?", 61_000)
+	for _, more := range []string{"", `,"confirmed":true`} {
+		wants(t, "a minute later", d.redeem(ticket, more), http.StatusGone, "ticket_spent")
+	}
+	d.rewrite("UPDATE tickets SET expires = expires + ?, digest_mac = zeroblob(32)", 61_000)
+	wants(t, "with another's text", d.redeem(ticket, ""), http.StatusGone, "ticket_spent")
+	if d.mm.UserID("nora@corp.com") != "" {
+		t.Error("an account was made")
 	}
 }

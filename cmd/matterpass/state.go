@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"matterpass/internal/config"
-	"matterpass/internal/limit"
 	"matterpass/internal/login"
 	"matterpass/internal/shared"
 	"matterpass/internal/store"
@@ -97,38 +96,4 @@ func purge(ctx context.Context, s *store.Store) {
 			return
 		}
 	}
-}
-
-// failures counts failed tries in the database, so that restarts and other
-// instances know of them. While it is away each instance counts by itself.
-type failures struct {
-	store  *store.Store
-	local  *limit.Failures
-	hasher limit.Hasher
-}
-
-func (f failures) Begin(ctx context.Context, account string, ceiling int) (func(login.Verdict), bool) {
-	ok, err := f.store.BeginTry(ctx, account, ceiling)
-	if err == nil {
-		background := context.WithoutCancel(ctx)
-		return func(v login.Verdict) { _ = f.store.EndTry(background, account, v) }, ok // what leaks counts as a failure
-	}
-	key := f.hasher.Key("failures", account)
-	return func(v login.Verdict) { f.end(key, v) }, f.local.Begin(key, ceiling)
-}
-
-func (f failures) end(key limit.Key, v login.Verdict) {
-	switch v {
-	case login.Succeeded:
-		f.local.Succeed(key)
-	case login.NotCounted:
-		f.local.Release(key)
-	default:
-		f.local.Fail(key)
-	}
-}
-
-func (f failures) Clear(ctx context.Context, account string) {
-	f.local.Clear(f.hasher.Key("failures", account))
-	_ = f.store.ClearTries(ctx, account) // counting too many refuses too soon; an administrator can try again
 }

@@ -53,7 +53,7 @@ func claims(subject, email string) map[string]any {
 	}
 }
 
-func assert(t *testing.T, typ string, claims map[string]any) string {
+func assert(t testing.TB, typ string, claims map[string]any) string {
 	t.Helper()
 	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(jwtSecret)}, options)

@@ -74,7 +74,7 @@ type Mattermost struct {
 	DemoPassword     Secret        `envconfig:"MM_DEMO_PASSWORD" alias:"NEXT_PUBLIC_MM_DEMO_PASSWORD" local:"local-only-password" note:"Development only: production refuses to start with it." desc:"Password of the demo account."`
 	Timeout          time.Duration `envconfig:"MM_TIMEOUT" default:"10s" min:"100ms" max:"2m" desc:"Deadline of one call to Mattermost."`
 	LoginConcurrency int           `envconfig:"MM_LOGIN_CONCURRENCY" default:"4" min:"1" max:"256" desc:"Sign-ins sent to Mattermost at the same time. It checks passwords one by one: more does not help."`
-	LoginQueue       int           `envconfig:"MM_LOGIN_QUEUE" default:"64" min:"1" max:"10000" desc:"Sign-ins that may wait for their turn; the rest is answered 503 busy."`
+	LoginQueue       int           `envconfig:"MM_LOGIN_QUEUE" default:"64" min:"1" max:"10000" desc:"Typed passwords that may wait for their turn; the rest is answered 503 busy. Whoever proves who they are without one stands in a line of their own."`
 }
 
 // Cookies overrides what the environment and the scheme would decide.

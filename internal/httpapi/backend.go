@@ -127,14 +127,25 @@ func (a *API) signer(r *http.Request) (hashedKey, error) {
 	return a.signers.named(id)
 }
 
-// named finds a key by its id, which a signature has proved.
+// named finds a key by its id, which a signature has proved. While it rotates, one id
+// is two secrets, and which of them signed is not known: what only one of them
+// allows, neither does.
 func (ring keyRing) named(id string) (hashedKey, error) {
+	var found hashedKey
 	for _, k := range ring {
-		if k.id == id {
-			return k, nil
+		switch {
+		case k.id != id:
+		case found.id == "":
+			found = k
+			found.scopes = slices.Clone(k.scopes)
+		default:
+			found.scopes = slices.DeleteFunc(found.scopes, func(scope string) bool { return !slices.Contains(k.scopes, scope) })
 		}
 	}
-	return hashedKey{}, errNoKey
+	if found.id == "" {
+		return hashedKey{}, errNoKey
+	}
+	return found, nil
 }
 
 func (a *API) limitedKey(w http.ResponseWriter, id string) bool {

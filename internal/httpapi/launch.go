@@ -119,8 +119,8 @@ func (a *API) redeemed(r *http.Request) (session login.Session, target string, e
 	if err != nil {
 		return session, "", err
 	}
-	if !in.Confirmed && (in.Embedder == "" || a.isSomebodyElse(r, t.Identity)) {
-		return session, "", &confirmation{nameOf(t.Identity)}
+	if err := a.checkConfirmed(r, in, t.Identity); err != nil {
+		return session, "", err
 	}
 	proof.Spend = func(ctx context.Context) error { return a.Tickets.Spend(ctx, in.Ticket) }
 	session, err = a.Login.WithProof(r.Context(), proof, visitOf(r, in.MFACode))
@@ -148,10 +148,29 @@ func asTicket(err error) error {
 	return err
 }
 
+// checkConfirmed asks the person where nobody embeds the page, or somebody else is
+// signed in in this browser. Where that cannot be known now, nobody is replaced.
+func (a *API) checkConfirmed(r *http.Request, in redeemRequest, who login.Identity) error {
+	if in.Confirmed {
+		return nil
+	}
+	another, err := in.Embedder == "", error(nil)
+	if !another {
+		another, err = a.isSomebodyElse(r, who)
+	}
+	if another {
+		return &confirmation{nameOf(who)}
+	}
+	return err
+}
+
 // isSomebodyElse reports that another person is signed in in this browser.
-func (a *API) isSomebodyElse(r *http.Request, who login.Identity) bool {
+func (a *API) isSomebodyElse(r *http.Request, who login.Identity) (bool, error) {
 	session, err := a.Login.Current(r.Context(), cookie.TokenOf(r), "")
-	return err == nil && session.User.Email != who.Email
+	if errors.Is(err, login.ErrSignedOut) {
+		return false, nil
+	}
+	return err == nil && session.User.Email != who.Email, err
 }
 
 func nameOf(who login.Identity) string {

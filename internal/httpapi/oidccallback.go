@@ -41,7 +41,11 @@ func (a *API) finishOIDC(w http.ResponseWriter, r *http.Request) error {
 // somebody else is signed in, the launch page asks first: a GET takes nobody's
 // place.
 func (a *API) enter(w http.ResponseWriter, r *http.Request, finished oidc.Finished) error {
-	if a.isSomebodyElse(r, finished.Proof.Identity) {
+	another, err := a.isSomebodyElse(r, finished.Proof.Identity)
+	if err != nil {
+		return a.outcome(w, r, finished, err)
+	}
+	if another {
 		return a.handBack(w, r, finished)
 	}
 	session, err := a.Login.WithProof(r.Context(), finished.Proof, visitOf(r, ""))

@@ -14,13 +14,16 @@ const (
 )
 
 // observation is a session of which Mattermost is asked whose it is.
-type observation struct{ token, csrf string }
+type observation struct {
+	token, csrf string
+	ours        bool // its record is there, and lacks Mattermost's own id of it
+}
 
 // observe puts a session on the list. Where the list is full, the next look at it
 // does so again.
-func (s *Service) observe(token, csrf string) {
+func (s *Service) observe(seen observation) {
 	select {
-	case s.observed <- observation{token, csrf}:
+	case s.observed <- seen:
 	default:
 	}
 }
@@ -100,10 +103,11 @@ func (s *Service) identify(ctx context.Context, seen observation) {
 	if err != nil {
 		return // it is no session, or there is no asking now
 	}
-	now := time.Now()
-	_ = s.Records.Begin(ctx, seen.token, Record{
-		UserID: session.User.ID, SessionID: session.ID, Created: now, LastSeen: now, Expires: session.ExpiresAt,
-	})
+	if !seen.ours {
+		now := time.Now()
+		_ = s.Records.Begin(ctx, seen.token, Record{UserID: session.User.ID, Created: now, LastSeen: now, Expires: session.ExpiresAt})
+		return
+	}
 	if session.ID != "" {
 		_ = s.Records.Identify(ctx, seen.token, session.User.ID, session.ID)
 	}

@@ -3,7 +3,10 @@ package login_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,6 +81,37 @@ func TestWhileTheMemoryIsAwayMattermostDecides(t *testing.T) {
 	if by := service.Standing(t.Context(), "no token", true); by != "" {
 		t.Errorf("what is no token: ended by %q", by)
 	}
+}
+
+// sluggish is a memory that takes its time.
+type sluggish struct {
+	recordsOf
+	entered chan struct{}
+	release chan struct{}
+}
+
+func (s sluggish) Find(context.Context, string) (login.Record, error) {
+	s.entered <- struct{}{}
+	<-s.release
+	return login.Record{}, login.ErrUnknown
+}
+
+func TestAFloodOfMadeUpTokensWaitsForNoMemory(t *testing.T) {
+	w := newWorld()
+	memory := sluggish{recordsOf{w}, make(chan struct{}, 100), make(chan struct{})}
+	service := w.service(func(o *login.Options) { o.Records = memory })
+	var group sync.WaitGroup
+	for i := range 4 {
+		group.Go(func() { service.Standing(t.Context(), strings.Repeat(string(rune('a'+i)), 26), true) })
+	}
+	for range 4 {
+		<-memory.entered
+	}
+	if by := service.Standing(t.Context(), strings.Repeat("z", 26), true); by != "" { // would hang
+		t.Errorf("ended by %q", by)
+	}
+	close(memory.release)
+	group.Wait()
 }
 
 // away is a memory that does not answer.
@@ -341,5 +375,26 @@ func TestASignOutAtMattermostIsRemembered(t *testing.T) {
 	}
 	if len(w.mattermost.ended) > 0 {
 		t.Errorf("Mattermost was told of %q", w.mattermost.ended)
+	}
+}
+
+func TestAnEndIsKnownAsLongAsTheMemoryOfItIsNeeded(t *testing.T) {
+	w := newWorld()
+	service := w.service(func(o *login.Options) { o.Records = away{recordsOf{w}} })
+	if err := service.SignOut(t.Context(), token, false); err != nil {
+		t.Fatal(err)
+	}
+	others := func(from int) {
+		for i := range 60_000 { // more than half of what is held
+			service.Standing(t.Context(), fmt.Sprintf("%026d", from+i), true)
+		}
+	}
+	others(0)
+	if by := service.Standing(t.Context(), token, true); by != login.EndedByUser {
+		t.Errorf("after many others: ended by %q", by)
+	}
+	others(60_000)
+	if by := service.Standing(t.Context(), token, true); by != login.EndedByUser {
+		t.Errorf("it was just asked for: ended by %q", by)
 	}
 }

@@ -114,6 +114,8 @@ type Failures interface {
 	// Begin takes one of ceiling tries, or reports that there is none left. end
 	// must be called once, with what became of the try.
 	Begin(ctx context.Context, account string, ceiling int) (end func(Verdict), ok bool)
+	// Any reports whether the account has failures, or that nobody knows.
+	Any(ctx context.Context, account string) bool
 	// Clear forgets the account's failures.
 	Clear(ctx context.Context, account string)
 }

@@ -94,6 +94,10 @@ func (f failures) Begin(_ context.Context, account string, ceiling int) (func(lo
 	}, f.counts.Begin(key, ceiling)
 }
 
+func (f failures) Any(_ context.Context, account string) bool {
+	return f.counts.Count(f.hasher.Key("failures", account)) > 0
+}
+
 func (f failures) Clear(_ context.Context, account string) {
 	f.counts.Clear(f.hasher.Key("failures", account))
 }

@@ -194,3 +194,33 @@ func TestAnOfficeAtNineAndThoseWhoTypeAllGetIn(t *testing.T) {
 		}
 	})
 }
+
+func TestNobodyStandsInALineThatIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		service := w.service(func(o *login.Options) {
+			o.Mints, o.MintQueue = 1, 1
+			o.Minter = minting(func(m login.Minting) login.Session {
+				time.Sleep(time.Second)
+				return login.Session{Token: token, User: m.Account.User}
+			})
+		})
+		var busy, in atomic.Int64
+		for i := range 5 {
+			go func() {
+				p := demo()
+				p.ID = fmt.Sprint(i)
+				var b *login.Busy
+				if _, err := service.WithProof(t.Context(), p, visit()); err == nil {
+					in.Add(1)
+				} else if errors.As(err, &b) {
+					busy.Add(1)
+				}
+			}()
+		}
+		time.Sleep(time.Minute)
+		if in.Load() != 2 || busy.Load() != 3 || len(w.spent) != 2 {
+			t.Errorf("%d in, %d turned away, %d proofs spent", in.Load(), busy.Load(), len(w.spent))
+		}
+	})
+}

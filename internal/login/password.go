@@ -145,7 +145,7 @@ func (s *Service) note(ctx context.Context, session Session, device device) {
 		return
 	}
 	_ = s.Records.Begin(context.WithoutCancel(ctx), session.Token, recordOf(session, Proof{Way: ByPassword}, device))
-	s.observe(session.Token, session.CSRF)
+	s.observe(observation{session.Token, session.CSRF, true})
 }
 
 func bucketOf(d device, known bool) string {

@@ -180,7 +180,7 @@ func (s *Service) redeemed(ctx context.Context, p Proof, v Visit, found resoluti
 		_ = s.Sessions.End(background, session.Token) // it is nobody's who is here
 		return Session{}, fmt.Errorf("%w: the session of another account", upstream.ErrInvalid)
 	}
-	s.Failures.Clear(background, string(account.Email)) // whoever proved who they are has tries again
+	s.forgive(background, account)
 	session.Switched = s.isSwitch(background, device.id, account.ID)
 	if err := s.Records.Begin(background, session.Token, recordOf(session, p, device)); err != nil {
 		_ = s.Sessions.End(background, session.Token) // nobody could end it later
@@ -191,6 +191,19 @@ func (s *Service) redeemed(ctx context.Context, p Proof, v Visit, found resoluti
 	}
 	session.Device = s.Devices.remember(device, string(account.Email))
 	return session, nil
+}
+
+// forgive gives tries again to whoever proved who they are. Mattermost has done so
+// itself where it checked a password; otherwise its own count goes on from where it
+// was, and so ours must, unless both begin anew.
+func (s *Service) forgive(ctx context.Context, account Account) {
+	if !s.Failures.Any(ctx, string(account.Email)) {
+		return
+	}
+	if !s.MintHashes() && (s.Unlocker == nil || s.Unlocker.Unlock(ctx, account.Email) != nil) {
+		return
+	}
+	s.Failures.Clear(ctx, string(account.Email))
 }
 
 func recordOf(session Session, p Proof, device device) Record {

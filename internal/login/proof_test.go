@@ -36,6 +36,11 @@ func TestAProofOpensASessionOnceAndIsRemembered(t *testing.T) {
 	if len(w.minted) != 1 {
 		t.Errorf("%d sessions were made, want 1", len(w.minted))
 	}
+	for _, o := range w.outcomes {
+		if !slices.Contains(login.Ways(), o.Way) || !slices.Contains(login.Results(), o.Result) {
+			t.Errorf("%q and %q are no words of an outcome", o.Way, o.Result)
+		}
+	}
 	if got := []string{w.outcomes[0].Result, w.outcomes[1].Result}; !slices.Equal(got, []string{"signed_in", "spent"}) {
 		t.Errorf("outcomes = %q", got)
 	}

@@ -80,6 +80,7 @@ type Service struct {
 
 	standings *standings
 	observed  chan observation
+	looking   chan struct{}
 }
 
 // New returns a Service.
@@ -103,7 +104,7 @@ func New(o Options) *Service {
 	if o.MintHashes == nil {
 		o.MintHashes = func() bool { return false }
 	}
-	s := &Service{Options: o, floor: &floor{least: o.Floor}, standings: newStandings(), observed: make(chan observation, observeMost)}
+	s := &Service{Options: o, floor: &floor{least: o.Floor}, standings: newStandings(), observed: make(chan observation, observeMost), looking: make(chan struct{}, lookingMost)}
 	s.openGates()
 	return s
 }

@@ -51,6 +51,15 @@ func (s *Store) EndTry(ctx context.Context, account string, v login.Verdict) err
 	return err
 }
 
+// HasTries reports whether an account has failures, or tries in flight.
+func (s *Store) HasTries(ctx context.Context, account string) (bool, error) {
+	macs := s.ring.anyOf("failures", account)
+	var n int
+	err := s.one(ctx, query{op: "look for tries", args: macs, sql: `SELECT COUNT(*) FROM failures
+		WHERE failed + in_flight > 0 AND account_mac IN (` + placeholders(1, len(macs)) + `)`}, &n)
+	return n > 0, err
+}
+
 // ClearTries sets the count to zero. Tries in flight stay reserved: they may yet fail.
 func (s *Store) ClearTries(ctx context.Context, account string) error {
 	macs := s.ring.anyOf("failures", account)

@@ -159,6 +159,9 @@ func TestNoScheduleExceedsTheCeiling(t *testing.T) {
 			if got := f.count("dana"); got != failed+inFlight {
 				r.Fatalf("count = %d, want %d", got, failed+inFlight)
 			}
+			if any, err := f.HasTries(context.Background(), "dana"); err != nil || any != (failed+inFlight > 0) {
+				r.Fatalf("HasTries = %v, %v with %d failed and %d in flight", any, err, failed, inFlight)
+			}
 		}
 	})
 }
