@@ -13,7 +13,7 @@ import (
 func demoERP(t *testing.T, chat *fakeChat) string {
 	t.Helper()
 	address := serve(t, "erp.localhost", erp.New(erp.Options{
-		ChatURL: chat.url,
+		ChatURL: chat.url, Secret: "whatever the chat believes",
 		People: []erp.Person{
 			{Name: "Demo User", Email: "demo@erp.test"},
 			{Name: "Dana", Email: "dana@erp.test"},

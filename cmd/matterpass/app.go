@@ -104,7 +104,7 @@ func (a *app) serve(p parts) error {
 	}
 	if p.cfg.Addresses.Gateway {
 		a.gateway = newGateway(p.cfg, a, clients, p.telemetry)
-		options.Next = a.gateway
+		options.Next, options.Arrive = a.gateway, a.gateway.Arrive
 	}
 	api := httpapi.New(options)
 	if a.gateway != nil {

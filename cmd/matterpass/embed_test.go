@@ -43,6 +43,7 @@ func TestEmbedded(t *testing.T) {
 		"what a person ends themselves is not begun again":    staysSignedOut,
 		"signing out leaves no cookie and no session":         leavesNothing,
 		"a deep link opens its channel, also before the load": opensChannels,
+		"somebody new gets an account and a channel":          welcomesNewcomers,
 		"hostile messages do nothing":                         ignoresStrangers,
 		"tours and the landing page are kept away":            keepsCalm,
 		"the chat has the rights that people may give it":     hasRights,
@@ -165,6 +166,19 @@ func (s seat) switchTo(name, username string) {
 	s.signedIn(username)
 }
 
+// welcomesNewcomers: Nora works for the ERP, and Mattermost has never heard of her.
+func welcomesNewcomers(s seat) {
+	if s.mattermost.UserID(nora) != "" {
+		s.Fatal("she is no newcomer")
+	}
+	s.enter()
+	s.switchTo("Nora", "nora")
+	if got := s.page().Text("location.pathname"); got != "/erp/channels/town-square" {
+		s.Errorf("she is at %s", got)
+	}
+	s.Screenshot("newcomer")
+}
+
 func renewsSession(s seat) {
 	s.enter()
 	s.Do(theChat + `.open("warehouse")`)
@@ -214,7 +228,7 @@ func staysSignedOut(s seat) {
 	s.state("signed-out")
 	s.Open(s.details.ERP)
 	s.state("signed-out")
-	if n := s.mattermost.Logins(); n != 1 {
+	if n := s.mattermost.Mints(); n != 1 {
 		s.Errorf("%d sign-ins, want the first one only", n)
 	}
 	s.Screenshot("signed-out")
@@ -355,7 +369,7 @@ func climbsLadder(s seat) {
 		s.Errorf("the card says %q", got)
 	}
 	s.Screenshot("cookies-blocked")
-	if n := s.mattermost.Logins(); n != 1 {
+	if n := s.mattermost.Mints(); n != 1 {
 		s.Errorf("%d sign-ins", n)
 	}
 	s.Run(browser.SetPermission(&browser.PermissionDescriptor{Name: "storage-access"}, browser.PermissionSettingDenied))
@@ -363,7 +377,7 @@ func climbsLadder(s seat) {
 	s.shell().Wait(`document.querySelector("button")?.innerText.startsWith("Try again")`)
 	s.Open(s.details.ERP) // the rung is remembered: no sign-in is spent on it
 	s.state("error")
-	if n := s.mattermost.Logins(); n > 2 {
+	if n := s.mattermost.Mints(); n > 2 {
 		s.Errorf("%d sign-ins after the reload", n)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -83,6 +84,7 @@ func (at secureSite) sit(t, whole *testing.T, b *browsertest.Browser) seat {
 		}
 		set.environ = append([]string{
 			"APP_ENV=production", "SECRET_KEYS=" + secret32, "DRAIN_DELAY=0s",
+			"DATABASE_URL=sqlite://" + filepath.Join(whole.TempDir(), "matterpass.db"),
 			"TLS_CERT_FILE=" + at.certificate.CertFile, "TLS_KEY_FILE=" + at.certificate.KeyFile,
 		}, at.environ...)
 		return set.open(ctx, c)
@@ -172,7 +174,7 @@ func letsCookiesIn(s seat) {
 	s.page().Wait(`document.querySelector(".post:last-child .message").textContent === "written with access"`)
 	s.Open(s.details.ERP) // remembered: no click, and no sign-in
 	s.state("ready")
-	if got := s.mattermost.Logins(); got != 2 {
+	if got := s.mattermost.Mints(); got != 2 {
 		s.Errorf("%d sign-ins, want the blocked one and that with access", got)
 	}
 	s.state("error")
@@ -185,7 +187,7 @@ func letsCookiesIn(s seat) {
 	if got := s.shell().Text(`document.querySelector("iframe")`); got != "null" {
 		s.Error("what cannot be is tried again")
 	}
-	if got := s.mattermost.Logins(); got != 2 {
+	if got := s.mattermost.Mints(); got != 2 {
 		s.Errorf("%d sign-ins", got)
 	}
 }
@@ -213,7 +215,7 @@ func takesNo(s seat) {
 			s.Errorf("the person is asked again: %q", got)
 		}
 	}
-	if got := s.mattermost.Logins(); got != 1 {
+	if got := s.mattermost.Mints(); got != 1 {
 		s.Errorf("%d sign-ins, want the first one only", got)
 	}
 }

@@ -59,10 +59,21 @@ func (g *Gateway) signInSilently(w http.ResponseWriter, r *http.Request, asserti
 		return w, "not_signed_in"
 	}
 	setSession(w.Header(), session)
+	w.Header().Set("Cache-Control", "no-store") // for a page of our own, which writes no status
 	if session.Switched {
 		w.Header().Set("Clear-Site-Data", `"storage"`) // what the former person typed (docs/webapp.md G2)
 	}
 	return uncached{w}, "signed_in"
+}
+
+// Arrive signs in on the way to a page of our own, as on the way to Mattermost's,
+// and answers where to write the page.
+func (g *Gateway) Arrive(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
+	w, outcome := g.signInSilently(w, r, g.takeAssertion(r))
+	if outcome != "" {
+		g.Note(r, r.URL.Path, outcome)
+	}
+	return w
 }
 
 // asksForPage reports that a person will see the answer, now: a page that is

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -44,6 +45,28 @@ func TestAPageSignsInWhoeverCarriesTheERPsWord(t *testing.T) {
 	}
 	if got := rig.lastNote(); got.Code != "signed_in" {
 		t.Errorf("noted %v", got)
+	}
+}
+
+func TestAPageOfOurOwnSignsInAsMattermostsDo(t *testing.T) {
+	rig := start(t, http.HandlerFunc(echo), silent(newSession))
+	visit := func(header ...string) http.Header {
+		r := httptest.NewRequest(http.MethodGet, "/embed", nil)
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		w := httptest.NewRecorder()
+		_, _ = rig.Arrive(w, r).Write([]byte("the page"))
+		return w.Header()
+	}
+	if got := visit(append(navigating, "Cookie", "erp_chat=assertion")...); len(got["Set-Cookie"]) != 4 || got.Get("Cache-Control") != "no-store" {
+		t.Errorf("nobody is signed in: %v", got)
+	}
+	if got := rig.lastNote(); got.Code != "signed_in" {
+		t.Errorf("noted %v", got)
+	}
+	if got := visit("Cookie", "erp_chat=assertion"); len(got["Set-Cookie"]) != 0 {
+		t.Errorf("whoever does not look is signed in: %v", got)
 	}
 }
 

@@ -50,6 +50,9 @@ type Options struct {
 	Shell  fs.FS        // the page and files under /embed; nil: none, and the iframe loads ChatURL
 	Launch fs.FS        // the page and files under /launch; nil: none
 	Next   http.Handler // everything that is not ours, the gateway; nil: 404
+	// Arrive may sign somebody in on the way to the shell, and answers where to write
+	// the page; nil does not.
+	Arrive func(http.ResponseWriter, *http.Request) http.ResponseWriter
 }
 
 // API answers the program's own addresses.

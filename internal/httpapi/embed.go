@@ -37,6 +37,9 @@ func (a *API) shell() handler {
 		if err != nil {
 			return err
 		}
+		if a.Arrive != nil {
+			w = a.Arrive(w, r)
+		}
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")
 		h.Set("Content-Security-Policy", policy)

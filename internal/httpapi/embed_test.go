@@ -113,6 +113,22 @@ func TestABrowserIsClearedOncePerPerson(t *testing.T) {
 	}
 }
 
+func TestSomebodyMayBeSignedInOnTheWayToTheShell(t *testing.T) {
+	h := newHouse(t, withShell, func(_ *house, o *httpapi.Options, _ *login.Options) {
+		o.Arrive = func(w http.ResponseWriter, _ *http.Request) http.ResponseWriter {
+			http.SetCookie(w, &http.Cookie{Name: cookie.Device, Value: "known"})
+			return w
+		}
+	})
+	got := h.do(call{method: "GET", path: "/embed"})
+	if named(got.Cookies(), cookie.Device) == nil || got.StatusCode != 200 || got.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%d %v", got.StatusCode, got.Header)
+	}
+	if file := h.do(call{method: "GET", path: "/embed/shell.js"}); len(file.Cookies()) > 0 {
+		t.Errorf("a file signs in: %v", file.Cookies())
+	}
+}
+
 func TestOtherPagesCannotMarkABrowser(t *testing.T) {
 	got := newHouse(t, withShell).do(call{method: "POST", path: "/api/mattermost/logout", body: `{"forget":true}`, header: map[string]string{"Origin": "https://evil.example"}})
 	if got.StatusCode != 403 || marked(got.Cookies()) != nil {

@@ -211,6 +211,14 @@ func TestAWrongConfigurationIsRefusedAsAWhole(t *testing.T) {
 	if _, err := oidc.New(oidc.Options{RedirectURL: "https://chat.test/cb"}); err == nil {
 		t.Error("no provider and no key")
 	}
+	for _, address := range []string{"http://localhost.evil.test/cb", "http://evil-localhost/cb", "ftp://chat.localhost/cb"} {
+		if _, err := oidc.New(oidc.Options{RedirectURL: address}); err == nil || !strings.Contains(err.Error(), "redirect address") {
+			t.Errorf("back to %s: %v", address, err)
+		}
+	}
+	if _, err := oidc.New(oidc.Options{RedirectURL: "http://chat.localhost:8080/cb"}); err == nil || strings.Contains(err.Error(), "redirect address") {
+		t.Errorf("back to this machine: %v", err)
+	}
 	if _, err := oidc.New(oidc.Options{
 		RedirectURL: "https://chat.test/cb", SealKeys: [][]byte{key(1)}, Clients: []oidc.Client{{Issuer: "https://idp.test", ID: "x"}},
 	}); err != nil {

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"matterpass/internal/login"
@@ -124,8 +125,11 @@ func (c Client) check() error {
 	return nil
 }
 
+// checkRedirectURL lets browsers come back over plain HTTP on their own machine,
+// which for them is every name below localhost (RFC 6761, section 6.3).
 func checkRedirectURL(address string) error {
-	if u, err := url.Parse(address); err != nil || !isSafeURL(u) {
+	u, err := url.Parse(address)
+	if err != nil || !isSafeURL(u) && (u.Scheme != "http" || !strings.HasSuffix(u.Hostname(), ".localhost")) {
 		return fmt.Errorf("redirect address %q is not https", address)
 	}
 	return nil

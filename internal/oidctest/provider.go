@@ -10,6 +10,8 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -39,7 +41,7 @@ type Client struct {
 type Provider struct {
 	URL string // its issuer
 
-	client string
+	client Client
 	keys   *rotating
 }
 
@@ -49,7 +51,7 @@ func Start(t *testing.T, c Client) *Provider {
 	server := httptest.NewUnstartedServer(nil)
 	issuer := "http://" + server.Listener.Addr().String()
 	client := storage.WebClient(c.ID, c.Secret, c.RedirectURL)
-	p := &Provider{issuer, c.ID, &rotating{
+	p := &Provider{issuer, c, &rotating{
 		Storage: storage.NewStorageWithClients(storage.NewUserStore(issuer), map[string]*storage.Client{c.ID: client}),
 	}}
 	p.Rotate(t, "first")
@@ -71,6 +73,21 @@ func (p *Provider) Rotate(t *testing.T, id string) {
 	p.keys.pair = pair{id, key}
 }
 
+// Denial is the address to which the browser goes back where a person does not want
+// to sign in; query is that of the provider's form.
+func (p *Provider) Denial(t *testing.T, query string) string {
+	t.Helper()
+	form, err := url.ParseQuery(strings.TrimPrefix(query, "?"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := p.keys.AuthRequestByID(t.Context(), form.Get("authRequestID"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.client.RedirectURL + "?" + url.Values{"error": {"access_denied"}, "state": {request.GetState()}}.Encode()
+}
+
 // LogoutToken says that a subject's sessions are over (OpenID Connect Back-Channel
 // Logout 1.0, section 2.4).
 func (p *Provider) LogoutToken(t *testing.T, subject string) string {
@@ -85,7 +102,7 @@ func (p *Provider) LogoutToken(t *testing.T, subject string) string {
 	}
 	now := time.Now()
 	claims, err := json.Marshal(map[string]any{
-		"iss": p.URL, "aud": p.client, "sub": subject, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
+		"iss": p.URL, "aud": p.client.ID, "sub": subject, "jti": rand.Text(), "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(),
 		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
 	})
 	if err != nil {

@@ -188,6 +188,13 @@ func (s *Server) Logins() int {
 	return s.logins
 }
 
+// Mints is the number of sessions that plugins made.
+func (s *Server) Mints() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mints
+}
+
 // Sockets is the number of open WebSockets.
 func (s *Server) Sockets() int {
 	s.mu.Lock()

@@ -82,6 +82,7 @@ func (a *pluginAPI) CreateSession(wanted *model.Session) (*model.Session, *model
 		made.Props = model.StringMap{}
 	}
 	a.s.keep(owner, made)
+	a.s.mints++
 	return made.DeepCopy(), nil
 }
 

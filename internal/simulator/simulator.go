@@ -90,6 +90,7 @@ type Server struct {
 	sockets    map[*socket]struct{}
 	databaseUp bool
 	logins     int
+	mints      int
 	adminToken string
 	lastMillis int64
 

@@ -2,7 +2,7 @@
 // embeds it, and has it redeemed once. The ticket is in the fragment, so that no
 // server, log or Referer ever sees it.
 
-import { codeForm, deck, failure, make, progress, words } from "/embed/cards.js";
+import { codeForm, deck, failure, language, make, progress, words } from "/embed/cards.js";
 import { PAUSE, TRIES, backoff, caller, retriable, sleep } from "/embed/session.js";
 import { embedderOf, seen } from "/launch/embedder.js";
 
@@ -14,7 +14,9 @@ const call = caller(new AbortController().signal);
 
 history.replaceState(null, "", location.pathname); // not in this tab's history either
 
-let embedder = "";
+document.documentElement.lang = language(navigator.language);
+
+let embedder = parent === window ? "" : undefined;
 
 async function redeem(more) {
   show("signing-in", ...progress(say.states["signing-in"]));
@@ -40,8 +42,10 @@ function refused(problem, more) {
   if (problem.code === "mfa_required" && !problem.spent) {
     return show("code", ...codeForm(say, problem, (code) => redeem({ ...more, mfa_code: code })));
   }
-  const again = !problem.spent && retriable(problem) && make("button", { onclick: () => redeem(more) }, say.again(1, TRIES));
-  return show("error", ...failure(say, problem, { last: !again, button: again }));
+  const again = !problem.spent && retriable(problem) && make("button", { onclick: () => redeem(more) }, say.again(2, TRIES));
+  // In a tab of its own, loading it again brings no other ticket.
+  const told = embedder === "" && problem.status === 410 ? { ...problem, code: "link_over" } : problem;
+  return show("error", ...failure(say, told, !again, again ? [again] : []));
 }
 
 async function start() {

@@ -25,9 +25,15 @@ const ENGLISH = {
     seat_limit: "The chat server has no free seat for you.",
     ticket_spent: "This link to chat was used before, or it is too old.",
     ticket_missing: "This link to chat is not complete.",
+    link_over: "This link to chat was used before, or it is too old. Open chat again where you found it.",
     embedder_refused: "This link to chat was made for another page.",
     conflict: "A chat account with your address is not linked to you yet.",
     mint_refused: "Your chat account signs in with its own password only.",
+    mint_unavailable: "Chat cannot sign you in right now.",
+    store_unavailable: "Chat cannot sign you in right now.",
+    keys_unavailable: "Who you are cannot be checked right now.",
+    assertion_spent: "This page's sign-in was used before.",
+    mfa_required: "The code was not accepted.",
   },
   other: "The chat server is not working at the moment.",
   soon: "Chat is usually back within minutes.",
@@ -68,9 +74,15 @@ const GERMAN = {
     seat_limit: "Der Chat-Server hat keinen freien Platz für Sie.",
     ticket_spent: "Dieser Link zum Chat wurde schon benutzt, oder er ist zu alt.",
     ticket_missing: "Dieser Link zum Chat ist unvollständig.",
+    link_over: "Dieser Link zum Chat wurde schon benutzt, oder er ist zu alt. Öffnen Sie den Chat noch einmal dort, wo Sie ihn gefunden haben.",
     embedder_refused: "Dieser Link zum Chat gilt für eine andere Seite.",
     conflict: "Ein Chat-Konto mit Ihrer Adresse ist noch nicht mit Ihnen verknüpft.",
     mint_refused: "Ihr Chat-Konto lässt sich nur mit seinem eigenen Passwort anmelden.",
+    mint_unavailable: "Der Chat kann Sie gerade nicht anmelden.",
+    store_unavailable: "Der Chat kann Sie gerade nicht anmelden.",
+    keys_unavailable: "Wer Sie sind, lässt sich gerade nicht prüfen.",
+    assertion_spent: "Die Anmeldung dieser Seite wurde schon benutzt.",
+    mfa_required: "Der Code wurde nicht angenommen.",
   },
   other: "Der Chat-Server funktioniert gerade nicht.",
   soon: "Der Chat ist meist nach wenigen Minuten zurück.",
@@ -99,7 +111,7 @@ export const language = (locale) => {
 
 export const words = (locale) => LANGUAGES[language(locale)];
 
-const ADVISED = ["cookies_blocked", "not_live", "session_expired"]; // by their sentence or button
+const ADVISED = ["cookies_blocked", "not_live", "session_expired", "link_over"]; // by their sentence or button
 
 // message says what happened and what to do; last: no further try is offered.
 export function message({ code, status }, last, say = ENGLISH) {

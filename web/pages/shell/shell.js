@@ -91,6 +91,7 @@ const tab = () => make("a", { href: home.href, target: "_blank" }, say.tab);
 
 function signedOut() {
   leave();
+  if (!hosted && parent !== window && config.oidc) return offer((turn = new AbortController()).signal); // a frame is no place for a provider
   const back = hosted
     ? make("button", { onclick: () => (ofTab.remove(LEFT), start(1)) }, say.signIn)
     : make("a", { className: "action", href: config.oidc ? "/auth/oidc/start" : new URL("/login", home).href }, say.signIn);
