@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -129,6 +130,7 @@ func (a *app) beside(ctx context.Context) *sync.WaitGroup {
 	group.Go(func() { a.settings.follow(ctx) })
 	group.Go(func() { a.login.Keep(ctx) })
 	group.Go(func() { purge(ctx, a.state.store) })
+	group.Go(debug.FreeOSMemory) // what the start needed is not needed again
 	return &group
 }
 
