@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -132,6 +133,7 @@ func (a *app) beside(ctx context.Context) *sync.WaitGroup {
 	if a.providers != nil {
 		group.Go(func() { _ = a.providers.Run(ctx) }) // ends with ctx
 	}
+	group.Go(debug.FreeOSMemory) // what the start needed is not needed again
 	return &group
 }
 

@@ -32,7 +32,7 @@ type Tickets interface {
 	// Get answers login.ErrUnknown, also for a ticket that was spent or is over.
 	Get(ctx context.Context, digest Digest) (Ticket, error)
 	// Spend answers login.ErrSpent unless this very call spent the ticket, which may
-	// be over by now: its owner stood in line since Get. Any other
-	// error means that nobody knows: the ticket must be refused.
+	// be over by now: its owner stood in line since Get. Any other error means that
+	// nobody knows: the ticket must be refused.
 	Spend(ctx context.Context, digest Digest) error
 }
