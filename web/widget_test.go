@@ -203,16 +203,20 @@ func namesBlockedCookies(t tab, chat *fakeChat) {
 }
 
 func asksForCode(t tab, chat *fakeChat) {
-	chat.on("login", refusal(http.StatusUnauthorized, "mfa_required"), works)
+	chat.on("login", refusal(http.StatusUnauthorized, "mfa_required"), refusal(http.StatusUnauthorized, "mfa_required"), works)
 	host(t, chat)
 	t.Do(putDemo)
 	state(t, "mfa")
 	t.Screenshot("mfa")
 	want(t, "events", t.Text("events"), "")
+	want(t, "the first card's small print", shell(t, chat).Text(`document.querySelector("small").textContent`), "")
 	shell(t, chat).Text(`document.querySelector("input").value = "123456"`)
 	press(t, chat)
+	shell(t, chat).Wait(`document.querySelector("small")?.textContent === "The code was not accepted."`)
+	shell(t, chat).Text(`document.querySelector("input").value = "654321"`)
+	press(t, chat)
 	state(t, "ready")
-	want(t, "login", chat.seen("login")[1].body, `{"email":"demo@erp.test","password":"secret of demo@erp.test","mfa_code":"123456"}`)
+	want(t, "login", chat.seen("login")[2].body, `{"email":"demo@erp.test","password":"secret of demo@erp.test","mfa_code":"654321"}`)
 }
 
 func saysDown(t tab, chat *fakeChat) {

@@ -40,7 +40,7 @@ function refused(problem, more) {
     return go.focus();
   }
   if (problem.code === "mfa_required" && !problem.spent) {
-    return show("code", ...codeForm(say, problem, (code) => redeem({ ...more, mfa_code: code })));
+    return show("code", ...codeForm(say, "mfa_code" in more, (code) => redeem({ ...more, mfa_code: code })));
   }
   const again = !problem.spent && retriable(problem) && make("button", { onclick: () => redeem(more) }, say.again(2, TRIES));
   // In a tab of its own, loading it again brings no other ticket.

@@ -151,11 +151,13 @@ export function failure(say, problem, last, ways) {
   ];
 }
 
-export function codeForm(say, { detail }, submit) {
+// codeForm asks for a one-time code; refused: one was sent and did not help.
+export function codeForm(say, refused, submit) {
   const code = make("input", { inputMode: "numeric", autocomplete: "one-time-code", required: true, maxLength: 16 });
   const onsubmit = (event) => {
     event.preventDefault();
     submit(code.value);
   };
-  return [make("form", { onsubmit }, make("label", {}, say.code, code), make("button", {}, say.submit)), make("small", {}, detail ?? "")];
+  const form = make("form", { onsubmit }, make("label", {}, say.code, code), make("button", {}, say.submit));
+  return [form, make("small", { role: "status" }, refused ? say.codes.mfa_required : "")];
 }

@@ -70,7 +70,7 @@ async function redeem(it, ticket, code) {
     if (!it.signal.aborted) it.done();
   } catch (error) {
     if (it.signal.aborted) return;
-    if (error.code === "mfa_required") it.show(...codeForm(it.say, error, (typed) => redeem(it, ticket, typed)));
+    if (error.code === "mfa_required") it.show(...codeForm(it.say, Boolean(code), (typed) => redeem(it, ticket, typed)));
     else it.fail(error);
   }
 }

@@ -122,7 +122,7 @@ async function start(attempt, { code, quiet } = {}) {
       return signal.aborted || (await open(session, signal));
     } catch (error) {
       if (signal.aborted) return undefined;
-      const left = await refused(error, attempt, signal);
+      const left = await refused(error, attempt, signal, code);
       if (!left) return undefined;
     }
   }
@@ -130,10 +130,10 @@ async function start(attempt, { code, quiet } = {}) {
 }
 
 // refused waits where another try may help; 0 means that a card is shown.
-async function refused(thrown, attempt, signal) {
+async function refused(thrown, attempt, signal, code) {
   const error = typeof thrown.code === "string" ? thrown : problem(500, { code: "internal" });
   if (error !== thrown) reportError(thrown);
-  if (error.code === "mfa_required") return void state("mfa", ...codeForm(say, error, (code) => start(1, { code })));
+  if (error.code === "mfa_required") return void state("mfa", ...codeForm(say, Boolean(code), (typed) => start(1, { code: typed })));
   if (error.code === "signed_out") return void signedOut();
   if (error.code === "credentials_missing" && config.oidc) return void offer(signal);
   if (error.code === "cookies_blocked") return void (await ladder(error));
