@@ -76,3 +76,13 @@ func TestWidgetNeedsNothingButItsOwnServer(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryPageIsInTheBuild(t *testing.T) {
+	for name, files := range map[string]fs.FS{
+		"erp": web.ERP(), "shell": web.Shell(), "launch": web.Launch(), "oidc": web.OIDC(), "doctor": web.Doctor(),
+	} {
+		if page, err := fs.ReadFile(files, "index.html"); err != nil || !bytes.Contains(page, []byte("<!doctype html>")) {
+			t.Errorf("%s: no page (%v)", name, err)
+		}
+	}
+}

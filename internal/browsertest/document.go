@@ -77,7 +77,25 @@ const everything = `[...document.querySelectorAll("*")].filter((e) => e === docu
 // scrolls into view may move both.
 func click(p Tab, d document, expression string) {
 	p.Helper()
-	var x, y float64
+	p.Run(page.BringToFront())
+	x, y := whereIs(p, d, expression)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		time.Sleep(settles)
+		nextX, nextY := whereIs(p, d, expression)
+		if nextX == x && nextY == y {
+			break
+		}
+		x, y = nextX, nextY
+	}
+	p.Run(chromedp.MouseClickXY(x, y))
+}
+
+// settles is longer than a frame's process needs to hear of its new size.
+const settles = 100 * time.Millisecond
+
+// whereIs the middle of an element, in the page.
+func whereIs(p Tab, d document, expression string) (x, y float64) {
+	p.Helper()
 	at := text(p, d, "("+middle+")("+expression+")")
 	if _, err := fmt.Sscan(at, &x, &y); err != nil {
 		p.Fatalf("where is %s? %s", expression, at)
@@ -86,7 +104,7 @@ func click(p Tab, d document, expression string) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	p.Run(page.BringToFront(), chromedp.MouseClickXY(left+x, top+y))
+	return left + x, top + y
 }
 
 const middle = `(e) => {
