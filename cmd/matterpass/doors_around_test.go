@@ -41,10 +41,17 @@ func TestAroundTheWaysIn(t *testing.T) {
 	}
 }
 
+// calm: the page asks for nothing more.
+const calm = `new Promise((done) => {
+	const asked = () => performance.getEntriesByType("resource").length, before = asked();
+	setTimeout(() => done(asked() === before), 500);
+})`
+
 func renewsByAssertion(d doorstep) {
 	embed(d.Tab, d.details, d.vouches(simulator.DemoEmail, simulator.DemoEmail))
 	d.signedIn("demo")
 	d.Do("told.length = 0")
+	d.page().Wait(calm) // otherwise the page itself finds out, before the click
 	d.mattermost.RevokeSessions(simulator.DemoEmail)
 	d.page().Peek(`document.querySelector("[data-testid=channel-orders]").click()`)
 	d.Wait(`told.includes("ready")`)

@@ -52,11 +52,7 @@ export function chat({ path, label, access, loaded, moved, left, denied }) {
     }
   }
   const timer = setInterval(look, LOOK);
-  const open = new AbortController();
-  // A click that ends in an expired session moves and starts over at once.
-  const follow = () => whereIs(frame) && frame.contentWindow.addEventListener("pagehide", () => look(), { signal: open.signal });
   frame.addEventListener("load", () => {
-    follow();
     look(true);
     if (ready || !frame.isConnected) return;
     ready = true;
@@ -74,7 +70,6 @@ export function chat({ path, label, access, loaded, moved, left, denied }) {
     go: (to) => to !== last && lead(to),
     close() {
       clearInterval(timer);
-      open.abort();
       frame.remove();
     },
   };
