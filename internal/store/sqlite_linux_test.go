@@ -9,13 +9,20 @@ import (
 )
 
 // asNobody runs a test as a user without privileges where it is root: file
-// permissions are no obstacle to root. The thread ends with the test.
+// permissions are no obstacle to root. The thread must not end with the test: a
+// server that was started from it would end as well (prctl(2), PR_SET_PDEATHSIG).
 func asNobody(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		return
 	}
 	runtime.LockOSThread()
+	t.Cleanup(func() {
+		if err := syscall.Setfsuid(0); err != nil {
+			t.Fatal(err)
+		}
+		runtime.UnlockOSThread()
+	})
 	if err := syscall.Setfsuid(65534); err != nil {
 		t.Skip("root cannot be nobody here: ", err)
 	}
