@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -104,7 +103,6 @@ func (n *node) launch(t *testing.T) {
 	}
 	n.cmd = exec.Command(program, "serve")
 	n.cmd.Env, n.cmd.Dir, n.cmd.Stderr = n.env, t.TempDir(), n.log
-	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,6 @@ func (r *Redis) Start() {
 	r.t.Helper()
 	args := append([]string{"--port", r.port, "--bind", "127.0.0.1", "--save", "", "--dir", r.t.TempDir(), "--loglevel", "warning"}, r.args...)
 	r.process = exec.Command("redis-server", args...)
-	r.process.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := r.process.Start(); err != nil {
 		r.t.Fatal(err)
 	}
