@@ -1,8 +1,10 @@
 # Reads a Go cover profile, prints each package's statement coverage and fails
-# when one is below its floor. Code that judges identities has the higher one.
+# when one is below its floor. What judges identities, or stands where net/http
+# stood, has the higher one.
 BEGIN {
 	floor = 85
 	high["matterpass/internal/assertion"] = high["matterpass/internal/cookie"] = high["matterpass/internal/limit"] = 95
+	high["matterpass/internal/http1"] = 95
 	high["matterpass/internal/login"] = high["matterpass/internal/mint"] = high["matterpass/internal/ticket"] = 95
 }
 FNR > 1 {

@@ -56,6 +56,7 @@ func houseMap() map[string][]string {
 		"internal/cookie":     {},
 		"internal/doctor":     {},
 		"internal/erp":        {},
+		"internal/http1":      {},
 		"internal/middleware": {},
 		"internal/observe":    {},
 		"internal/plugin":     {"internal/companion"},
@@ -63,12 +64,12 @@ func houseMap() map[string][]string {
 		"web":                 {},
 
 		"internal/gateway": append([]string{
-			"internal/login", "internal/cookie", "internal/middleware",
+			"internal/login", "internal/cookie", "internal/http1", "internal/middleware",
 		}, words...),
 		"internal/httpapi": append([]string{
 			"internal/audit", "internal/cookie", "internal/doctor", "internal/middleware", "internal/oidc", "internal/signature", "web",
 		}, adapter...),
-		"internal/server": {"internal/httpapi", "internal/gateway", "internal/middleware"},
+		"internal/server": {"internal/httpapi", "internal/gateway", "internal/http1", "internal/middleware"},
 
 		"internal/archtest":    {},
 		"internal/browsertest": {},

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"matterpass/internal/http1"
 )
 
 // direct carries requests that can be repeated, on the goroutine of the caller:
@@ -15,7 +17,7 @@ import (
 // longer than the rest of a request. It takes its limits and its way to connect
 // from such a Transport, and does for these requests what that would do: a
 // connection that was kept and turns out to be dead costs one more try on a new one,
-// anything else is an error; a caller that leaves closes the connection at once;
+// anything else is an error; a caller that leaves closes the connection, where the answer is slow;
 // what an answer leaves unread is never taken for the next one.
 type direct struct {
 	connect    func(context.Context) (*wire, error)
@@ -68,14 +70,14 @@ func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // ask uses up a connection, unless the answer's body gives it back.
 func (d *direct) ask(c *wire, r *http.Request) (*http.Response, error) {
-	release := context.AfterFunc(r.Context(), func() { _ = c.Close() })
+	c.watch(r.Context())
 	res, err := d.exchange(c, r)
 	if err != nil {
-		release()
+		c.unwatch()
 		_ = c.Close()
 		return nil, whyEnded(r.Context(), err)
 	}
-	res.Body = &directBody{body: res.Body, wire: c, idle: d.idle, release: release, reusable: !res.Close}
+	res.Body = &directBody{body: res.Body, wire: c, idle: d.idle, reusable: !res.Close}
 	return res, nil
 }
 
@@ -89,7 +91,7 @@ func (d *direct) exchange(c *wire, r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	for {
-		res, err := http.ReadResponse(c.reader, r) //nolint:bodyclose // the caller's
+		res, err := http1.ReadResponse(c.reader, r) //nolint:bodyclose // the caller's
 		switch {
 		case err != nil && c.left <= 0:
 			return nil, errHeaderSize
@@ -112,7 +114,6 @@ type directBody struct {
 	body     io.ReadCloser
 	wire     *wire
 	idle     *shelf
-	release  func() bool // false: the caller has left, the connection is closed
 	reusable bool
 	ended    bool
 }
@@ -137,7 +138,7 @@ func (b *directBody) end(whole bool) {
 		return
 	}
 	b.ended = true
-	if present := b.release(); present && whole && b.reusable && b.wire.reader.Buffered() == 0 {
+	if present := b.wire.unwatch(); present && whole && b.reusable && b.wire.reader.Buffered() == 0 {
 		b.idle.put(b.wire)
 		return
 	}

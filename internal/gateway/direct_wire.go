@@ -3,11 +3,14 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"math"
 	"net"
 	"net/http"
 	"time"
+
+	"matterpass/internal/http1"
 )
 
 // wire is a connection to Mattermost that is used for one request after another.
@@ -17,6 +20,10 @@ type wire struct {
 	out    []byte        // the last request's header
 	quiet  func() bool   // nothing came, not even the end
 	since  time.Time     // when it became idle
+
+	slow   http1.Slow
+	caller context.Context
+	stop   func() bool // ends what closes the connection when the caller leaves; nil: nothing does
 
 	heard    bool          // something of the answer came
 	left     int64         // how many bytes may still come
@@ -28,7 +35,34 @@ type wire struct {
 func newWire(conn net.Conn) *wire {
 	c := &wire{Conn: conn, quiet: watchQuiet(conn)}
 	c.reader = bufio.NewReader(c)
+	c.slow.Late = c.late
 	return c
+}
+
+// watch closes the connection if its caller leaves before unwatch: a slow one's,
+// for others that is not worth its while.
+func (c *wire) watch(caller context.Context) {
+	c.caller = caller
+	c.slow.Begin(time.Now())
+}
+
+func (c *wire) late() bool {
+	c.stop = context.AfterFunc(c.caller, func() { _ = c.Close() })
+	return true
+}
+
+// unwatch is false if the caller has left and the connection is closed.
+func (c *wire) unwatch() bool {
+	c.slow.End()
+	here := c.stop == nil || c.stop()
+	c.caller, c.stop = nil, nil
+	return here
+}
+
+// Close implements net.Conn.
+func (c *wire) Close() error {
+	c.slow.Stop()
+	return c.Conn.Close()
 }
 
 // begin is for a request of which the answer has a header of at most this many

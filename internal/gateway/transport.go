@@ -22,11 +22,11 @@ func NewTransport() *http.Transport {
 		IdleConnTimeout:        45 * time.Second, // less than Mattermost's own 60
 		MaxResponseHeaderBytes: 256 << 10,
 		DisableCompression:     true,
-		Protocols:              http1(),
+		Protocols:              onlyHTTP1(),
 	}
 }
 
-func http1() *http.Protocols {
+func onlyHTTP1() *http.Protocols {
 	p := new(http.Protocols)
 	p.SetHTTP1(true)
 	return p

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"matterpass/internal/http1"
 )
 
 // Limits towards slow or greedy clients.
@@ -50,6 +52,7 @@ type Options struct {
 type Server struct {
 	Options
 	public, admin         *http.Server
+	ordinary              *http1.Listener // nil where TLS is ours
 	unused                *unused
 	listener, adminListen net.Listener
 }
@@ -75,6 +78,9 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 		s.listener = tls.NewListener(s.listener, &tls.Config{
 			GetCertificate: o.Certificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		})
+	} else {
+		s.ordinary = http1.Before(s.listener, s.public)
+		s.listener = s.ordinary
 	}
 	if o.AdminAddr == "" {
 		return s, nil
@@ -149,6 +155,9 @@ func (s *Server) shutdown(now context.Context) error {
 	defer cancel()
 	var drained errgroup.Group
 	drained.Go(func() error { return closeWithin(grace, s.public) })
+	if s.ordinary != nil {
+		drained.Go(func() error { return ignoreEnd(s.ordinary.Shutdown(grace)) })
+	}
 	s.unused.close()
 	if s.Drain != nil {
 		drained.Go(func() error { s.Drain(grace); return nil })
@@ -160,8 +169,16 @@ func (s *Server) shutdown(now context.Context) error {
 // closeWithin lets requests finish until ctx ends, then cuts them.
 func closeWithin(ctx context.Context, s *http.Server) error {
 	err := s.Shutdown(ctx)
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if ignoreEnd(err) == nil && err != nil {
 		return s.Close()
+	}
+	return err
+}
+
+// ignoreEnd: that a context ended is no error of what it ended.
+func ignoreEnd(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return nil
 	}
 	return err
 }
@@ -197,6 +214,15 @@ type stallConn struct {
 // NetConn is the connection itself, for who takes it over and keeps deadlines of
 // its own; tls.Conn has the same method.
 func (c *stallConn) NetConn() net.Conn { return c.Conn }
+
+// CloseWrite lets a client read a last answer while it still sends: net/http closes
+// in two steps where it can.
+func (c *stallConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
 
 // Write sets the deadline anew, unless that was done just now: timers are dear, and
 // a sixteenth less patience makes no difference.

@@ -1,0 +1,96 @@
+package http1
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// ReadResponse is http.ReadResponse, quicker for answers to r that have nothing out of
+// the ordinary: all of the head is in the buffer, and one Content-Length or no body at
+// all. The rest it leaves to that.
+func ReadResponse(from *bufio.Reader, r *http.Request) (*http.Response, error) {
+	if res := parseResponse(from, r); res != nil {
+		return res, nil
+	}
+	return http.ReadResponse(from, r)
+}
+
+// parseResponse takes from the buffer what it understands, else nothing.
+func parseResponse(from *bufio.Reader, r *http.Request) *http.Response {
+	if _, err := from.Peek(1); err != nil {
+		return nil
+	}
+	came, _ := from.Peek(from.Buffered())
+	if !bytes.HasPrefix(came, []byte("HTTP/1.1 ")) {
+		return nil
+	}
+	h, size, err := parseHead(came)
+	if err != nil || h.host != "" {
+		return nil
+	}
+	status, code, ok := parseStatusLine(h.first)
+	if !ok {
+		return nil
+	}
+	bodiless := r.Method == http.MethodHead || !mayHaveBody(code)
+	if !bodiless && h.length < 0 {
+		return nil
+	}
+	_, _ = from.Discard(size)
+	res := &http.Response{
+		Status: status, StatusCode: code, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: h.header, ContentLength: h.length, Body: http.NoBody, Request: r,
+	}
+	switch {
+	case r.Method != http.MethodHead && bodiless:
+		res.ContentLength = 0
+	case !bodiless && h.length > 0:
+		res.Body = &rest{from, h.length}
+	}
+	return res
+}
+
+// parseStatusLine takes final answers alone.
+func parseStatusLine(line string) (status string, code int, ok bool) {
+	status = strings.TrimPrefix(line, "HTTP/1.1 ")
+	digits, _, _ := strings.Cut(status, " ")
+	n, ok := parseLength(digits)
+	return status, int(n), ok && len(digits) == 3 && n >= 200 && isVisibleOrSpace(status)
+}
+
+func isVisibleOrSpace(text string) bool {
+	return isVisible(strings.ReplaceAll(text, " ", ""))
+}
+
+// mayHaveBody: RFC 9110 sections 15.2, 15.3.5 and 15.4.5.
+func mayHaveBody(code int) bool {
+	return code >= 200 && code != http.StatusNoContent && code != http.StatusNotModified
+}
+
+// rest is a body of a known length.
+type rest struct {
+	from *bufio.Reader
+	left int64
+}
+
+// Read implements io.Reader.
+func (b *rest) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	switch {
+	case b.left == 0 && err == nil:
+		err = io.EOF
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+// Close implements io.Closer, and leaves unread what is.
+func (b *rest) Close() error { return nil }
