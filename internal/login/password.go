@@ -218,7 +218,7 @@ func (s *Service) deliverable(ctx context.Context, session Session, previous str
 		_ = s.end(background, session.Token, EndedByLoss) // the client is gone; nobody to tell
 		return context.Cause(ctx)
 	}
-	if previous != session.Token && idForm.MatchString(previous) {
+	if previous != session.Token && isID(previous) {
 		_ = s.end(background, previous, EndedBySwitch) // the new session stands either way
 	}
 	return nil

@@ -135,7 +135,7 @@ func (s *Service) Waiting() int {
 // Current answers whose session token is. csrf, if it is the session's own,
 // makes its end known. It answers ErrSignedOut where there is none.
 func (s *Service) Current(ctx context.Context, token, csrf string) (Session, error) {
-	if !idForm.MatchString(token) || s.Standing(ctx, token, false) != "" {
+	if !isID(token) || s.Standing(ctx, token, false) != "" {
 		return Session{}, ErrSignedOut
 	}
 	return s.Sessions.Find(ctx, token, csrf)
@@ -146,7 +146,7 @@ func (s *Service) Current(ctx context.Context, token, csrf string) (Session, err
 func (s *Service) SignOut(ctx context.Context, token string, everywhere bool) error {
 	ctx = context.WithoutCancel(ctx)
 	switch {
-	case !idForm.MatchString(token):
+	case !isID(token):
 		return nil
 	case everywhere:
 		return s.endEverywhere(ctx, token)
@@ -158,7 +158,7 @@ func (s *Service) SignOut(ctx context.Context, token string, everywhere bool) er
 // SignedOut remembers that a person signed out at Mattermost itself: they are not
 // to be signed in silently after that.
 func (s *Service) SignedOut(ctx context.Context, token string) {
-	if s.Records == nil || !idForm.MatchString(token) {
+	if s.Records == nil || !isID(token) {
 		return
 	}
 	s.standings.change(token, func(k *standing) { k.over, k.looked = EndedByUser, time.Now() })

@@ -97,7 +97,7 @@ func (s *standings) unwritten() map[string]time.Time {
 // says that the person did something: what a page asks for by itself keeps no
 // session alive. Where the memory is away Mattermost decides alone.
 func (s *Service) Standing(ctx context.Context, token string, active bool) string {
-	if s.Records == nil || !idForm.MatchString(token) {
+	if s.Records == nil || !isID(token) {
 		return ""
 	}
 	now := time.Now()

@@ -24,7 +24,7 @@ func RequestIDs(trusted []netip.Prefix) func(http.Handler) http.Handler {
 			}
 			r, s := enter(r)
 			s.record.RequestID = id
-			w.Header().Set(requestIDHeader, id)
+			w.Header()[requestIDHeader] = []string{id}
 			next.ServeHTTP(w, r)
 		})
 	}

@@ -49,7 +49,8 @@ func NewLogger(o LogOptions) zerolog.Logger {
 	}
 	// A hook instead of zerolog's own timestamp, whose format is a global variable.
 	stamp := func(e *zerolog.Event, _ zerolog.Level, _ string) {
-		e.Str(zerolog.TimestampFieldName, o.Now().UTC().Format(timeFormat))
+		var text [len(timeFormat)]byte
+		e.Bytes(zerolog.TimestampFieldName, o.Now().UTC().AppendFormat(text[:0], timeFormat))
 	}
 	return zerolog.New(out).Level(level).Hook(zerolog.HookFunc(stamp))
 }
