@@ -24,8 +24,8 @@ type Rules struct {
 	// Folders maps each folder with Go files, relative to the repository, to
 	// the folders it may import. A folder that is missing here is a finding.
 	Folders map[string][]string
-	// ForTests are the folders that nothing but test files may import, whatever
-	// the map allows.
+	// ForTests are the folders that nothing but test files, and one another, may
+	// import, whatever the map allows.
 	ForTests []string
 	// Fences restrict foreign imports; the first that matches decides, so the
 	// narrower path stands before the wider one.

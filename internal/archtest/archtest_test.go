@@ -47,8 +47,9 @@ func small() archtest.Rules {
 			"internal/core": {},
 			"internal/edge": {"internal/core"},
 			"internal/rig":  {},
+			"internal/rope": {"internal/rig"},
 		},
-		ForTests: []string{"internal/rig"},
+		ForTests: []string{"internal/rig", "internal/rope"},
 		Fences: []archtest.Fence{
 			{Import: "example.test/router/extra", Only: []string{"internal/core", "internal/edge"}},
 			{Import: "example.test/router", Only: []string{"internal/edge"}},
@@ -69,6 +70,9 @@ func TestCheckFinds(t *testing.T) {
 				core:                "// Package core is the core.\npackage core",
 				edge:                "// Package edge is the edge.\npackage edge\nimport (\n\t_ \"house/internal/core\"\n\t_ \"example.test/router\"\n\t_ \"log\"\n)",
 			},
+		},
+		"nothing where rooms for tests meet": {
+			files: map[string]string{"internal/rope/rope.go": "// Package rope is for tests.\npackage rope\nimport _ \"house/internal/rig\""},
 		},
 		"an arrow against the map": {
 			files: map[string]string{core: "// Package core is the core.\npackage core\nimport _ \"house/internal/edge\""},

@@ -16,7 +16,7 @@ func House() Rules {
 	return Rules{
 		Module:   module,
 		Folders:  houseMap(),
-		ForTests: []string{"internal/browsertest", "internal/oidctest", "internal/servertest"},
+		ForTests: []string{"internal/browsertest", "internal/docstest", "internal/oidctest", "internal/servertest"},
 		Fences:   fences(),
 	}
 }
@@ -74,6 +74,7 @@ func houseMap() map[string][]string {
 		"internal/archtest":    {},
 		"internal/browsertest": {},
 		"internal/comparison":  {},
+		"internal/docstest":    {"internal/servertest"},
 		"internal/servertest":  {},
 		"internal/oidctest":    {},
 	}
