@@ -11,9 +11,10 @@ export const CONFIG = "/config/client?format=old";
 export const userOf = (id) => `/users/${id}`;
 export const memberOf = (channel) => `/channels/${channel}/members/me`;
 
-// get asks Mattermost, with this origin's session.
+// get asks Mattermost, with this origin's session, and past the browser's cache: an
+// ETag of a list is the millisecond of its last change, in which one more may come.
 export async function get(path, signal) {
-  const response = await fetch(api + path, { headers: { "X-Requested-With": "XMLHttpRequest" }, signal });
+  const response = await fetch(api + path, { headers: { "X-Requested-With": "XMLHttpRequest" }, cache: "no-store", signal });
   if (!response.ok) throw Object.assign(new Error(path), { status: response.status });
   return response.json();
 }

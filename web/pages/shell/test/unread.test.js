@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { isCollapsed } from "../facts.js";
+import { get, isCollapsed } from "../facts.js";
 import { changes, count } from "../unread.js";
 import { judge, missing, pathOf, wanted } from "../frame.js";
 
@@ -43,6 +43,12 @@ test("the server decides on collapsed threads where it does, the person where th
     ["always_on", wish("off"), true], ["disabled", wish("on"), false], [undefined, wish("on"), false],
     ["default_on", [], true], ["default_on", wish("off"), false], ["default_off", [], false], ["default_off", wish("on"), true],
   ]) assert.equal(isCollapsed({ CollapsedThreads: setting }, preferences), want, `${setting} ${JSON.stringify(preferences)}`);
+});
+
+test("figures are asked for past the browser's cache", async (t) => {
+  const asked = t.mock.method(globalThis, "fetch", async () => ({ ok: true, json: async () => [] }));
+  await get("/users/me/teams/t/channels");
+  assert.equal(asked.mock.calls[0].arguments[1].cache, "no-store");
 });
 
 test("only events that can change the figures ask for them", () => {
