@@ -135,6 +135,7 @@ func (a *app) beside(ctx context.Context) *sync.WaitGroup {
 	}
 	group.Go(func() {
 		debug.FreeOSMemory() // what the start needed is not needed again
+		forgetProgram()
 		collectSeldom()
 	})
 	return &group
