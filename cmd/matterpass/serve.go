@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"syscall"
 
@@ -133,20 +132,8 @@ func (a *app) beside(ctx context.Context) *sync.WaitGroup {
 	if a.providers != nil {
 		group.Go(func() { _ = a.providers.Run(ctx) }) // ends with ctx
 	}
-	group.Go(func() {
-		debug.FreeOSMemory() // what the start needed is not needed again
-		forgetProgram()
-		collectSeldom()
-	})
+	group.Go(func() { keepTidy(ctx) })
 	return &group
-}
-
-// collectSeldom lets garbage grow to four times what is in use, a few megabytes, and
-// not just as much: under load Go would collect a hundred times a second. GOGC wins.
-func collectSeldom() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
 }
 
 func (s *serving) close() {
