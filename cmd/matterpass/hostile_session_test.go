@@ -20,7 +20,7 @@ import (
 // go by.
 func (d *door) rewrite(statement string, args ...any) {
 	d.t.Helper()
-	db, err := sql.Open("sqlite", strings.TrimPrefix(d.whole["DATABASE_URL"], "sqlite://"))
+	db, err := sql.Open("sqlite", strings.TrimPrefix(d.whole["DATABASE_URL"], "sqlite://")+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		d.t.Fatal(err)
 	}

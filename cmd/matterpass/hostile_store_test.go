@@ -24,7 +24,7 @@ func outages() map[string]func(d *door) (restore func()) {
 // lockedDatabase holds the file's write lock, as another program could.
 func (d *door) lockedDatabase() (restore func()) {
 	d.t.Helper()
-	db, err := sql.Open("sqlite", strings.TrimPrefix(d.whole["DATABASE_URL"], "sqlite://"))
+	db, err := sql.Open("sqlite", strings.TrimPrefix(d.whole["DATABASE_URL"], "sqlite://")+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		d.t.Fatal(err)
 	}
