@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -385,18 +384,4 @@ func TestMintedSessionsAreAsShortAsConfigured(t *testing.T) {
 	if left := time.Until(got.ExpiresAt); err != nil || left > 2*time.Hour || left < 119*time.Minute {
 		t.Error(left, err)
 	}
-}
-
-func ExamplePlugin() {
-	s := simulator.New(simulator.Options{Demo: true, Plugin: pluginSecret})
-	defer s.Close()
-	server := httptest.NewServer(s)
-	defer server.Close()
-	c := mattermost.New(mattermost.Options{BaseURL: server.URL})
-	defer c.Close()
-	keys, _ := companion.NewKeys(pluginSecret)
-	p := mattermost.NewPlugin(c, mattermost.PluginOptions{Keys: keys, MFA: companion.PolicyAsk})
-	session, err := p.Mint(context.Background(), minting(s, simulator.DemoEmail))
-	fmt.Println(session.User.Username, err)
-	// Output: demo <nil>
 }
