@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"matterpass/internal/servertest"
 	"matterpass/internal/simulator"
 )
 
@@ -250,7 +251,7 @@ func openFiles(t *testing.T) int {
 	t.Helper()
 	files, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		t.Skip("no /proc here")
+		servertest.Missing(t, "/proc", err)
 	}
 	return len(files)
 }

@@ -109,16 +109,22 @@ func (p *program) processorTime(b *testing.B) (used time.Duration) {
 	return used
 }
 
+func pricedMattermost(b *testing.B) (*simulator.Server, *httptest.Server) {
+	b.Helper()
+	mm := simulator.New(priced)
+	b.Cleanup(mm.Close)
+	backend := httptest.NewServer(mm)
+	b.Cleanup(backend.Close)
+	return mm, backend
+}
+
 // BenchmarkSignIns is what a whole program makes in a second, eight at a time,
 // and what processor time of its own each costs.
 func BenchmarkSignIns(b *testing.B) {
 	path := build(b)
 	for name, database := range databases {
 		b.Run(name, func(b *testing.B) {
-			mm := simulator.New(priced)
-			defer mm.Close()
-			backend := httptest.NewServer(mm)
-			defer backend.Close()
+			mm, backend := pricedMattermost(b)
 			ways := map[string]*way{}
 			for _, mint := range []string{"", "managed", "plugin"} {
 				ways[mint] = startWay(b, path, mint, database(b), backend.URL, mm)
@@ -143,10 +149,7 @@ func BenchmarkMintAdded(b *testing.B) {
 	path := build(b)
 	for name, database := range databases {
 		b.Run(name, func(b *testing.B) {
-			mm := simulator.New(priced)
-			defer mm.Close()
-			backend := httptest.NewServer(mm)
-			defer backend.Close()
+			mm, backend := pricedMattermost(b)
 			w := startWay(b, path, "plugin", database(b), backend.URL, mm)
 			direct := directly(b, backend.URL, mm, "plugin0@erp.test")
 			var added []time.Duration

@@ -55,8 +55,12 @@ func claims(subject, email string) map[string]any {
 
 func assert(t testing.TB, typ string, claims map[string]any) string {
 	t.Helper()
-	options := (&jose.SignerOptions{}).WithType(jose.ContentType(typ))
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.HS256, Key: []byte(jwtSecret)}, options)
+	return signedWith(t, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(jwtSecret)}, typ, claims)
+}
+
+func signedWith(t testing.TB, key jose.SigningKey, typ string, claims map[string]any) string {
+	t.Helper()
+	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
 	if err != nil {
 		t.Fatal(err)
 	}

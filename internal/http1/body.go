@@ -7,12 +7,33 @@ import (
 	"sync"
 )
 
+// fixed is a body of a length that is known.
+type fixed struct {
+	from *bufio.Reader
+	left int64 // bytes to come
+}
+
+// Read implements io.Reader. The end comes with the last bytes, as net/http says it.
+func (b *fixed) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, io.EOF
+	}
+	n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	switch {
+	case b.left == 0 && err == nil:
+		err = io.EOF
+	case err == io.EOF:
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
 // body is what a request sends, of a length that it stated. A proxy's transport may
 // still read it when the handler has returned; nil is the body of a request without one.
 type body struct {
-	mu     sync.Mutex
-	from   *bufio.Reader
-	left   int64 // bytes to come
+	mu sync.Mutex
+	fixed
 	failed error
 	closed bool
 }
@@ -31,17 +52,9 @@ func (b *body) read(p []byte) (int, error) {
 	if b.failed != nil {
 		return 0, b.failed
 	}
-	if b.left == 0 {
-		return 0, io.EOF
-	}
-	n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	b.failed = err
-	if err == nil && b.left == 0 {
-		err = io.EOF // with the last bytes, as net/http says it
+	n, err := b.fixed.Read(p)
+	if err != nil && err != io.EOF {
+		b.failed = err
 	}
 	return n, err
 }

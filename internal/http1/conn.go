@@ -62,7 +62,7 @@ func (c *conn) serve() {
 			c.handOver()
 			return
 		}
-		if err != nil || !c.answer(r) || !c.rest() {
+		if err != nil || !c.answer(r) || !c.becomeIdle() {
 			_ = c.Close()
 			return
 		}
@@ -138,13 +138,13 @@ func (c *conn) receive(r *http.Request) *body {
 	// long upload.
 	c.armed.Store(0)
 	_ = c.SetReadDeadline(time.Time{})
-	sent := &body{from: c.in, left: r.ContentLength}
+	sent := &body{fixed: fixed{c.in, r.ContentLength}}
 	r.Body = sent
 	return sent
 }
 
-// rest makes the connection wait again; it is false if it was to end.
-func (c *conn) rest() bool {
+// becomeIdle makes the connection wait again; it is false if it was to end.
+func (c *conn) becomeIdle() bool {
 	c.state.Store(waiting)
 	return !c.front.closing.Load()
 }

@@ -156,7 +156,7 @@ func (s *Server) shutdown(now context.Context) error {
 	var drained errgroup.Group
 	drained.Go(func() error { return closeWithin(grace, s.public) })
 	if s.ordinary != nil {
-		drained.Go(func() error { return ignoreEnd(s.ordinary.Shutdown(grace)) })
+		drained.Go(func() error { return unlessCut(s.ordinary.Shutdown(grace)) })
 	}
 	s.unused.close()
 	if s.Drain != nil {
@@ -169,15 +169,20 @@ func (s *Server) shutdown(now context.Context) error {
 // closeWithin lets requests finish until ctx ends, then cuts them.
 func closeWithin(ctx context.Context, s *http.Server) error {
 	err := s.Shutdown(ctx)
-	if ignoreEnd(err) == nil && err != nil {
+	if isCut(err) {
 		return s.Close()
 	}
 	return err
 }
 
-// ignoreEnd: that a context ended is no error of what it ended.
-func ignoreEnd(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+// isCut: it waited until its context ended.
+func isCut(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// unlessCut is for what cuts by itself: that is no error.
+func unlessCut(err error) error {
+	if isCut(err) {
 		return nil
 	}
 	return err

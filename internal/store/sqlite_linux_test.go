@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"syscall"
 	"testing"
+
+	"matterpass/internal/servertest"
 )
 
 // asNobody runs a test as a user without privileges where it is root: file
@@ -24,7 +26,7 @@ func asNobody(t *testing.T) {
 		runtime.UnlockOSThread()
 	})
 	if err := syscall.Setfsuid(65534); err != nil {
-		t.Skip("root cannot be nobody here: ", err)
+		servertest.Missing(t, "other user for root", err)
 	}
 }
 

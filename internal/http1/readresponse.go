@@ -48,7 +48,7 @@ func parseResponse(from *bufio.Reader, r *http.Request) *http.Response {
 	case r.Method != http.MethodHead && bodiless:
 		res.ContentLength = 0
 	case !bodiless && h.length > 0:
-		res.Body = &rest{from, h.length}
+		res.Body = io.NopCloser(&fixed{from, h.length}) // what is not read stays unread
 	}
 	return res
 }
@@ -69,28 +69,3 @@ func isVisibleOrSpace(text string) bool {
 func mayHaveBody(code int) bool {
 	return code >= 200 && code != http.StatusNoContent && code != http.StatusNotModified
 }
-
-// rest is a body of a known length.
-type rest struct {
-	from *bufio.Reader
-	left int64
-}
-
-// Read implements io.Reader.
-func (b *rest) Read(p []byte) (int, error) {
-	if b.left == 0 {
-		return 0, io.EOF
-	}
-	n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	switch {
-	case b.left == 0 && err == nil:
-		err = io.EOF
-	case err == io.EOF:
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
-// Close implements io.Closer, and leaves unread what is.
-func (b *rest) Close() error { return nil }
