@@ -109,7 +109,7 @@ func (c *conn) answer(r *http.Request) (again bool) {
 	sent := c.receive(r)
 	r = r.WithContext(ctx)
 	r.RemoteAddr = c.remote
-	w := newResponse(c, r, sent)
+	w := newResponse(c, r, leave, sent)
 	c.watch.begin(time.Now(), leave, sent)
 	defer func() {
 		leave()

@@ -82,6 +82,28 @@ func TestAClientThatLeavesEndsItsRequest(t *testing.T) {
 	}
 }
 
+// TestAnAnswerThatDoesNotArriveEndsItsRequest: who asks why a write failed finds that
+// the client left.
+func TestAnAnswerThatDoesNotArriveEndsItsRequest(t *testing.T) {
+	both(t, func(t *testing.T, of string) {
+		cause := make(chan error, 1)
+		server := start(t, of, func(w http.ResponseWriter, r *http.Request) {
+			for chunk := make([]byte, 64<<10); ; {
+				if _, err := w.Write(chunk); err != nil {
+					cause <- r.Context().Err()
+					return
+				}
+			}
+		})
+		conn := server.dial(t)
+		say(t, conn, get)
+		_ = conn.Close()
+		if err := <-cause; err == nil {
+			t.Error("the context goes on")
+		}
+	})
+}
+
 // TestASlowAnswerLosesNothing: while one is waited for, the next request may come.
 func TestASlowAnswerLosesNothing(t *testing.T) {
 	both(t, func(t *testing.T, of string) {

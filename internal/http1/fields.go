@@ -79,7 +79,7 @@ var noBreaks = strings.NewReplacer("\r", " ", "\n", " ")
 
 // appendField lets no value end its line.
 func appendField(to []byte, name, value string) []byte {
-	if strings.ContainsAny(value, "\r\n") {
+	if strings.IndexByte(value, '\n') >= 0 || strings.IndexByte(value, '\r') >= 0 { // quicker than ContainsAny
 		value = noBreaks.Replace(value)
 	}
 	to = append(append(to, name...), ": "...)

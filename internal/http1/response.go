@@ -25,6 +25,7 @@ const unreadMost = 256 << 10
 // what its requests cannot ask for: to hijack, and answers before HTTP/1.1.
 type response struct {
 	conn   *conn
+	leave  func() // ends the request's context
 	isHead bool
 	sent   *body // of the request
 	header http.Header
@@ -48,13 +49,14 @@ type buffers struct {
 	out   []byte // for the connection
 }
 
-// usualFields is how many fields an answer has room for at first.
-const usualFields = 16
+// usualFields is how many fields an answer has room for at first: as many as fit into
+// a map of 16 places.
+const usualFields = 14
 
 var pool = sync.Pool{New: func() any { return new(buffers) }}
 
-func newResponse(c *conn, r *http.Request, sent *body) *response {
-	return &response{conn: c, isHead: r.Method == http.MethodHead, sent: sent, header: make(http.Header, usualFields), buffers: pool.Get().(*buffers)}
+func newResponse(c *conn, r *http.Request, leave func(), sent *body) *response {
+	return &response{conn: c, leave: leave, isHead: r.Method == http.MethodHead, sent: sent, header: make(http.Header, usualFields), buffers: pool.Get().(*buffers)}
 }
 
 // release is for after the handler: what it still writes is an error.
@@ -254,6 +256,7 @@ func (w *response) sendAll(p []byte) {
 	}
 	if _, err := w.conn.Write(p); err != nil {
 		w.failed = errors.Join(errGone, err)
+		w.leave()
 	}
 }
 
