@@ -27,12 +27,22 @@ type loaded struct {
 	cpu       time.Duration // of the proxy, for each request
 }
 
+// requests are what a client asks for in turn: the path, and fields beside browser's.
+type requests []struct{ path, fields string }
+
+func same(path string) requests { return requests{{path, ""}} }
+
+// varied is for the same thing, and never says the same twice in a row.
+func varied(path string) requests {
+	return requests{{path, "Sec-Fetch-Dest: empty\r\n"}, {path, "If-None-Match: \"x\"\r\n"}}
+}
+
 // load keeps 64 kept connections busy for a while.
-func load(b *testing.B, p *process, path string, lasting time.Duration) loaded {
+func load(b *testing.B, p *process, asked requests, lasting time.Duration) loaded {
 	b.Helper()
 	conns := make([]*client, clients)
 	for i := range conns {
-		conns[i] = connect(b, p.addr, path)
+		conns[i] = connect(b, p.addr, asked)
 		defer conns[i].conn.Close()
 	}
 	var done atomic.Int64
@@ -40,8 +50,8 @@ func load(b *testing.B, p *process, path string, lasting time.Duration) loaded {
 	before, begin := p.cpuOrNone(), time.Now()
 	for _, c := range conns {
 		group.Go(func() {
-			for time.Since(begin) < lasting {
-				if err := c.ask(); err != nil {
+			for i := 0; time.Since(begin) < lasting; i++ {
+				if err := c.ask(i); err != nil {
 					b.Errorf("%s: %v", p.addr, err)
 					return
 				}
@@ -61,24 +71,28 @@ func (p *process) cpuOrNone() time.Duration {
 	return p.cpu()
 }
 
-// client asks for the same thing again and again, at the least possible price.
+// client asks at the least possible price.
 type client struct {
-	conn    net.Conn
-	reader  *bufio.Reader
-	request []byte
+	conn     net.Conn
+	reader   *bufio.Reader
+	requests [][]byte
 }
 
-func connect(b *testing.B, addr, path string) *client {
+func connect(b *testing.B, addr string, asked requests) *client {
 	b.Helper()
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &client{conn, bufio.NewReaderSize(conn, 16<<10), fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n%s\r\n", path, addr, browser)}
+	c := &client{conn: conn, reader: bufio.NewReaderSize(conn, 16<<10)}
+	for _, r := range asked {
+		c.requests = append(c.requests, fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n%s%s\r\n", r.path, addr, browser, r.fields))
+	}
+	return c
 }
 
-func (c *client) ask() error {
-	if _, err := c.conn.Write(c.request); err != nil {
+func (c *client) ask(turn int) error {
+	if _, err := c.conn.Write(c.requests[turn%len(c.requests)]); err != nil {
 		return err
 	}
 	line, err := c.reader.ReadSlice('\n')
