@@ -18,11 +18,11 @@ func SetSession(h http.Header, token, user, csrf string) {
 }
 
 // SignOut deletes the three cookies in every shape that we could have set.
-func SignOut(h http.Header) { h.Set(signOut, "1") }
+func SignOut(h http.Header) { h[signOut] = []string{"1"} }
 
 // KeepOut takes from an answer of somebody else's what is between SignOut and the
 // middleware.
-func KeepOut(h http.Header) { h.Del(signOut) }
+func KeepOut(h http.Header) { delete(h, signOut) }
 
 // Middleware rewrites every Set-Cookie of an answer to the policy for its
 // request.
@@ -84,8 +84,8 @@ func (w *writer) finish(status int) {
 // chat tab. Their lines come first: a browser that does not know Partitioned
 // would take one of them for the cookie that was just set.
 func (p Policy) Apply(h http.Header, r *http.Request) {
-	lines, signedOut, twins := h.Values("Set-Cookie"), h.Get(signOut) != "", Twins(r)
-	h.Del(signOut)
+	lines, signedOut, twins := h["Set-Cookie"], len(h[signOut]) > 0, Twins(r)
+	delete(h, signOut)
 	if len(lines) == 0 && !signedOut && !twins {
 		return
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"matterpass/internal/cookie"
 	"matterpass/internal/upstream"
 )
 
@@ -21,8 +20,8 @@ const (
 // forAdmin forwards a request of one of Mattermost's administrators. Whether it
 // carries a session is not enough: Mattermost overlooks a bad token where none
 // is needed, and takes the request for a stranger's.
-func (g *Gateway) forAdmin(w http.ResponseWriter, r *http.Request, on route) {
-	isAdmin, err := g.isAdmin(r)
+func (g *Gateway) forAdmin(w http.ResponseWriter, r *http.Request, heard *said, on route) {
+	isAdmin, err := g.isAdmin(r.Context(), heard.header)
 	switch {
 	case err != nil && isClientGone(r, err):
 		g.abandon(w, r, on)
@@ -33,24 +32,23 @@ func (g *Gateway) forAdmin(w http.ResponseWriter, r *http.Request, on route) {
 	case !isAdmin:
 		g.refuse(w, r, on, refuseAdminOnly)
 	default:
-		g.forward(w, r, on)
+		g.forward(w, r, heard, on)
 	}
 }
 
-// isAdmin asks Mattermost who the very credentials are that would be forwarded.
-func (g *Gateway) isAdmin(r *http.Request) (bool, error) {
-	if len(r.Header["Cookie"]) == 0 && len(r.Header["Authorization"]) == 0 {
+// isAdmin asks Mattermost who the very credentials are that will be forwarded.
+func (g *Gateway) isAdmin(ctx context.Context, forwarded http.Header) (bool, error) {
+	if len(forwarded["Cookie"]) == 0 && len(forwarded["Authorization"]) == 0 {
 		return false, nil
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), whoIsTimeout)
+	ctx, cancel := context.WithTimeout(ctx, whoIsTimeout)
 	defer cancel()
 	me, err := http.NewRequestWithContext(ctx, http.MethodGet, g.Upstream.JoinPath("/api/v4/users/me").String(), nil)
 	if err != nil {
 		return false, err
 	}
-	keep(me.Header, r.Header, "Authorization")
-	keep(me.Header, r.Header, "Cookie")
-	cookie.ForUpstream(me)
+	keep(me.Header, forwarded, "Authorization")
+	keep(me.Header, forwarded, "Cookie")
 	res, err := g.Transport.RoundTrip(me)
 	if err != nil {
 		return false, err

@@ -22,14 +22,13 @@ func newCarrier(o Options) carrier {
 	return c
 }
 
-// RoundTrip implements http.RoundTripper.
-func (c carrier) RoundTrip(r *http.Request) (*http.Response, error) {
+// carry sends a request, whose header is shared and is written as lines, and returns the
+// answer as http.RoundTripper does.
+func (c carrier) carry(r *http.Request, lines []byte) (*http.Response, error) {
 	if c.direct != nil && isRepeatable(r) {
-		return c.direct.RoundTrip(r)
+		return c.direct.carry(r, lines)
 	}
-	if _, named := r.Header["User-Agent"]; !named {
-		r.Header["User-Agent"] = []string{""} // else net/http names itself
-	}
+	r.Header = anonymous(r.Header)
 	res, err := c.rest.RoundTrip(r)
 	if err == nil {
 		res.Body = &impatient{ReadCloser: res.Body, limit: c.stall}

@@ -43,20 +43,23 @@ func newDirect(upstream *url.URL, t *http.Transport, stall time.Duration) *direc
 }
 
 // isRepeatable: safe methods (RFC 9110 section 9.2.1) that send nothing but a
-// header. A query with a space in it is left to http.Transport.
+// header. A query with a space or a line break in it is left to http.Transport.
 func isRepeatable(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return r.Body == nil && len(r.Header["Expect"]) == 0 && len(r.Header["Upgrade"]) == 0 &&
-			strings.IndexByte(r.URL.RawQuery, ' ') < 0
+		return r.Body == nil && len(r.Header["Expect"]) == 0 &&
+			!strings.ContainsAny(r.URL.RawQuery, " \r\n")
 	}
 	return false
 }
 
-// RoundTrip implements http.RoundTripper for what isRepeatable.
-func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
+// carry is for what isRepeatable. The lines are the request's after the first.
+func (d *direct) carry(r *http.Request, lines []byte) (*http.Response, error) {
+	if lines == nil {
+		return nil, errHeaderLine
+	}
 	if kept := d.idle.take(); kept != nil {
-		res, err := d.ask(kept, r)
+		res, err := d.ask(kept, r, lines)
 		if err == nil || kept.heard || r.Context().Err() != nil || isTimeout(err) {
 			return res, err
 		}
@@ -65,13 +68,13 @@ func (d *direct) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, whyEnded(r.Context(), err)
 	}
-	return d.ask(fresh, r)
+	return d.ask(fresh, r, lines)
 }
 
 // ask uses up a connection, unless the answer's body gives it back.
-func (d *direct) ask(c *wire, r *http.Request) (*http.Response, error) {
+func (d *direct) ask(c *wire, r *http.Request, lines []byte) (*http.Response, error) {
 	c.watch(r.Context())
-	res, err := d.exchange(c, r)
+	res, err := d.exchange(c, r, lines)
 	if err != nil {
 		c.unwatch()
 		_ = c.Close()
@@ -83,11 +86,11 @@ func (d *direct) ask(c *wire, r *http.Request) (*http.Response, error) {
 
 // exchange sends a request and reads the header of the final answer; informational
 // ones are nobody's business here, and count towards its size.
-func (d *direct) exchange(c *wire, r *http.Request) (*http.Response, error) {
+func (d *direct) exchange(c *wire, r *http.Request, lines []byte) (*http.Response, error) {
 	if err := c.begin(d.headerMost, d.headerWait); err != nil {
 		return nil, err
 	}
-	if err := c.send(r); err != nil {
+	if err := c.send(r, lines); err != nil {
 		return nil, err
 	}
 	for {
@@ -105,6 +108,8 @@ func (d *direct) exchange(c *wire, r *http.Request) (*http.Response, error) {
 }
 
 func (d *direct) close() { d.idle.close() }
+
+var errHeaderLine = errors.New("a header of a request has a line break in it")
 
 var errHeaderSize = errors.New("the header of an answer is too large")
 

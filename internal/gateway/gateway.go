@@ -211,35 +211,35 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.redirect(w, r, path)
 		return
 	}
-	found := find(g.routes, r.Method, path)
-	assertion := g.takeAssertion(r)
-	r, ended := g.withoutEnded(w, r)
-	if asksUpgrade(r) {
-		if ended {
-			g.refuse(w, r, found, refuseEnded)
-			return
-		}
-		g.upgrade(w, r, found)
-		return
+	found, heard := find(g.routes, r.Method, path), g.hear(r)
+	ended := g.hasEnded(w, r, heard.token)
+	if ended {
+		r = asStranger(r)
+		heard = g.understand(r)
 	}
-	if found == anyRoute {
-		g.page(w, r, assertion)
-		return
+	switch {
+	case asksUpgrade(r) && ended:
+		g.refuse(w, r, found, refuseEnded)
+	case asksUpgrade(r):
+		g.upgrade(w, r, heard, found)
+	case found == anyRoute:
+		g.page(w, r, heard)
+	default:
+		g.serve(w, r, heard, found)
 	}
-	g.serve(w, r, found)
 }
 
 // page forwards what no row of the table is about. Its person may be signed in on
 // the way.
-func (g *Gateway) page(w http.ResponseWriter, r *http.Request, assertion string) {
-	w, outcome := g.signInSilently(w, r, assertion)
-	g.forward(w, r, anyRoute)
+func (g *Gateway) page(w http.ResponseWriter, r *http.Request, heard *said) {
+	w, outcome := g.signInSilently(w, r, heard.assertion)
+	g.forward(w, r, heard, anyRoute)
 	if outcome != "" {
 		g.Note(r, anyRoute.pattern, outcome)
 	}
 }
 
-func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, found route) {
+func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, heard *said, found route) {
 	switch found.class {
 	case signIn:
 		g.signIn(w, r, found)
@@ -248,21 +248,21 @@ func (g *Gateway) serve(w http.ResponseWriter, r *http.Request, found route) {
 	case refused:
 		g.refuse(w, r, found, refuseRoute)
 	case adminOnly:
-		g.forAdmin(w, r, found)
+		g.forAdmin(w, r, heard, found)
 	case limited:
-		g.limited(w, r, found)
+		g.limited(w, r, heard, found)
 	default:
-		g.forward(w, r, found)
+		g.forward(w, r, heard, found)
 	}
 }
 
 // limited forwards what may be guessed at, while the client has tries left.
-func (g *Gateway) limited(w http.ResponseWriter, r *http.Request, found route) {
+func (g *Gateway) limited(w http.ResponseWriter, r *http.Request, heard *said, found route) {
 	if !g.mayTry(w, r) {
 		g.refuse(w, r, found, refuseLimited)
 		return
 	}
-	g.forward(w, r, found)
+	g.forward(w, r, heard, found)
 }
 
 // mayTry spends one of the client's tries and tells it how many are left.

@@ -15,6 +15,7 @@ import (
 
 	"matterpass/internal/cookie"
 	"matterpass/internal/gateway"
+	"matterpass/internal/http1"
 	"matterpass/internal/login"
 )
 
@@ -55,8 +56,8 @@ type rig struct {
 	notes []note
 }
 
-// start serves a gateway in front of backend, inside the cookie middleware as
-// the program does, in the shape of development.
+// start serves a gateway in front of backend, behind http1 and inside the cookie
+// middleware as the program does, in the shape of development.
 func start(t *testing.T, backend http.Handler, change ...func(*gateway.Options)) *rig {
 	t.Helper()
 	b := httptest.NewServer(backend)
@@ -80,9 +81,12 @@ func startBefore(t *testing.T, backend *httptest.Server, change ...func(*gateway
 	rig.Gateway = gateway.New(o)
 	shape := func(*http.Request) cookie.Policy { return cookie.Policy{} }
 	front.Config.Handler = cookie.Middleware(shape)(rig.Gateway)
+	ordinary := http1.Before(front.Listener, front.Config)
+	front.Listener = ordinary
 	front.Start()
 	rig.client = front.Client()
 	rig.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	t.Cleanup(func() { _ = ordinary.Shutdown(context.Background()) }) // waits for answers, as the other does
 	t.Cleanup(front.Close)
 	t.Cleanup(rig.Close)
 	return rig

@@ -78,7 +78,11 @@ func (x *exchange) allowFraming(h http.Header) {
 }
 
 func isHTML(h http.Header) bool {
-	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	values := h["Content-Type"]
+	if len(values) == 0 {
+		return false
+	}
+	kind, _, _ := strings.Cut(values[0], ";")
 	kind = strings.TrimSpace(kind)
 	return strings.EqualFold(kind, "text/html") || strings.EqualFold(kind, "application/xhtml+xml")
 }
@@ -106,18 +110,21 @@ func (x *exchange) makePublic(h http.Header) {
 // stays ours: it is the one in our record; and so do cookies of a sign-in on the
 // way.
 func giveWay(own, theirs http.Header) {
-	if own.Get("X-Request-Id") != "" {
+	if len(own["X-Request-Id"]) > 0 {
 		delete(theirs, "X-Request-Id")
 	}
-	for name := range theirs {
-		if name != setCookie {
+	for name := range own {
+		if _, said := theirs[name]; said && name != setCookie || isAboutPages(name) {
 			delete(own, name)
 		}
 	}
-	for _, name := range []string{
-		"Content-Security-Policy", "X-Frame-Options", "Permissions-Policy", "Cache-Control",
-		"Cross-Origin-Embedder-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy",
-	} {
-		delete(own, name)
+}
+
+func isAboutPages(name string) bool {
+	switch name {
+	case "Content-Security-Policy", "X-Frame-Options", "Permissions-Policy", "Cache-Control",
+		"Cross-Origin-Embedder-Policy", "Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy":
+		return true
 	}
+	return false
 }

@@ -44,9 +44,9 @@ type carried struct {
 // (docs/mattermost.md C1, C2).
 func forwardCookies(r *http.Request) carried {
 	if token, sent := cookie.ForUpstream(r); sent {
-		return carried{token, true}
+		return carried{strings.Clone(token), true} // is kept for longer, and the whole header with a part of it
 	}
-	return carried{token: bearer(r.Header)}
+	return carried{token: strings.Clone(bearer(r.Header))}
 }
 
 func bearer(h http.Header) string {

@@ -85,7 +85,7 @@ func TestATokenIsNewOnceAMinute(t *testing.T) {
 func ordinary(seen Seen) (*exchange, *http.Response) {
 	g := &Gateway{Options: Options{Seen: seen}, recent: newRecent()}
 	r, _ := http.NewRequest(http.MethodGet, "/api/v4/users/me", nil)
-	return &exchange{Gateway: g, r: r, sent: carried{"frmcaanrninw9xks9d757kn96c", true}},
+	return &exchange{Gateway: g, r: r, said: &said{sent: carried{"frmcaanrninw9xks9d757kn96c", true}}},
 		&http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}}
 }
 

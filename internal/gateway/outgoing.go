@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// outgoing is the request as Mattermost gets it. Its header shares values with the
-// browser's request, so they are replaced and never changed.
+// outgoing is the request as Mattermost gets it. Its header is shared with others.
 func (x *exchange) outgoing() *http.Request {
 	out, address := new(http.Request), *x.r.URL
 	*out = *x.r
@@ -20,13 +19,7 @@ func (x *exchange) outgoing() *http.Request {
 	out.Close = false
 	// Nobody looks at trailers, and some servers make headers of them.
 	out.Trailer = nil
-	out.Header = forwardable(x.r.Header)
-	x.sent = forwardCookies(out)
-	x.identify(out.Header)
-	if x.on.class == socket {
-		x.setOrigin(out.Header)
-	}
-	askOnce(out.Header)
+	out.Header = x.header
 	x.setBody(out)
 	return out
 }
@@ -121,13 +114,13 @@ func newForwarded(publicHost string) forwarded {
 
 // identify tells Mattermost about the browser. Of several addresses in
 // X-Forwarded-For it would believe the first (H6), so there is one.
-func (x *exchange) identify(h http.Header) {
-	h["X-Forwarded-Proto"] = x.forwarded.http
-	if x.HTTPS(x.r) {
-		h["X-Forwarded-Proto"] = x.forwarded.https
+func (g *Gateway) identify(r *http.Request, h http.Header) {
+	h["X-Forwarded-Proto"] = g.forwarded.http
+	if g.HTTPS(r) {
+		h["X-Forwarded-Proto"] = g.forwarded.https
 	}
-	h["X-Forwarded-Host"] = x.forwarded.host
-	if addr := x.ClientAddr(x.r); addr.IsValid() {
+	h["X-Forwarded-Host"] = g.forwarded.host
+	if addr := g.ClientAddr(r); addr.IsValid() {
 		client := []string{addr.WithZone("").String()}
 		h["X-Forwarded-For"], h["X-Real-Ip"] = client, client
 	}

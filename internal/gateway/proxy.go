@@ -10,10 +10,10 @@ import (
 // exchange is one request on its way to Mattermost and back.
 type exchange struct {
 	*Gateway
+	*said
 	w    http.ResponseWriter
 	r    *http.Request
 	on   route
-	sent carried
 	body *body  // what is sent of r.Body; nil where there is none
 	code string // what was answered in Mattermost's place
 }
@@ -21,8 +21,8 @@ type exchange struct {
 // forward hands a request to Mattermost and its answer to the client. An answer
 // that breaks off midway breaks off for the client too, by a panic with
 // http.ErrAbortHandler, which must reach the server.
-func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, on route) {
-	x := &exchange{Gateway: g, w: w, r: r, on: on}
+func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, heard *said, on route) {
+	x := &exchange{Gateway: g, said: heard, w: w, r: r, on: on}
 	finished := false
 	defer func() { g.Note(r, on.pattern, x.outcome(finished)) }()
 	x.ask()
@@ -34,7 +34,7 @@ func (x *exchange) ask() {
 	if out.Body != nil {
 		defer x.body.end()
 	}
-	res, err := x.carrier.RoundTrip(out)
+	res, err := x.carrier.carry(out, x.lines)
 	if err != nil {
 		x.fail(err)
 		return

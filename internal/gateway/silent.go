@@ -16,14 +16,12 @@ type Navigations interface {
 	WithNavigation(ctx context.Context, assertion string, v login.Visit) (login.Session, error)
 }
 
-// takeAssertion removes the ERP's cookie from a request: it is for us, and
-// Mattermost has no business with it. Of several nobody knows which is meant.
-func (g *Gateway) takeAssertion(r *http.Request) string {
+// assertionOf is what the ERP's cookie says. Of several nobody knows which is meant.
+func (g *Gateway) assertionOf(r *http.Request) string {
 	if g.AssertionCookie == "" || !mentionsCookie(r, g.AssertionCookie) {
 		return ""
 	}
 	found := r.CookiesNamed(g.AssertionCookie)
-	cookie.Drop(r, g.AssertionCookie)
 	if len(found) != 1 {
 		return ""
 	}
@@ -69,7 +67,7 @@ func (g *Gateway) signInSilently(w http.ResponseWriter, r *http.Request, asserti
 // Arrive signs in on the way to a page of our own, as on the way to Mattermost's,
 // and answers where to write the page.
 func (g *Gateway) Arrive(w http.ResponseWriter, r *http.Request) http.ResponseWriter {
-	w, outcome := g.signInSilently(w, r, g.takeAssertion(r))
+	w, outcome := g.signInSilently(w, r, g.assertionOf(r))
 	if outcome != "" {
 		g.Note(r, r.URL.Path, outcome)
 	}

@@ -12,21 +12,21 @@ var refuseEnded = refusal{
 	ID: expiredID, Message: "Invalid or expired session, please login again.", Status: http.StatusUnauthorized,
 }
 
-// withoutEnded takes the cookies of a session that ended here off a request, and
-// out of the browser: Mattermost may not know of the end yet. What is left is a
-// stranger's request, and is answered as such.
-func (g *Gateway) withoutEnded(w http.ResponseWriter, r *http.Request) (stranger *http.Request, ended bool) {
-	if g.Standing == nil {
-		return r, false
-	}
-	token := cookie.TokenOf(r)
-	if token == "" || g.Standing(r.Context(), token, isActivity(r)) == "" {
-		return r, false
+// hasEnded reports that the session of a request ended here, and takes its cookies out
+// of the browser: Mattermost may not know of the end yet.
+func (g *Gateway) hasEnded(w http.ResponseWriter, r *http.Request, token string) bool {
+	if g.Standing == nil || token == "" || g.Standing(r.Context(), token, isActivity(r)) == "" {
+		return false
 	}
 	cookie.SignOut(w.Header())
-	stranger = r.Clone(r.Context())
+	return true
+}
+
+// asStranger is a request without its session. It is answered as such.
+func asStranger(r *http.Request) *http.Request {
+	stranger := r.Clone(r.Context())
 	cookie.Drop(stranger, cookie.Session()...)
-	return stranger, true
+	return stranger
 }
 
 // isActivity tells what a person does from what the web app does by itself as long

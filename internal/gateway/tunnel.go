@@ -23,7 +23,7 @@ const refusedMost = 1 << 20
 
 // tunnel asks Mattermost for a WebSocket and joins the two connections. When it
 // returns, nothing of the request is left: no goroutine, no buffer, no header.
-func (g *Gateway) tunnel(w http.ResponseWriter, r *http.Request, on route) {
+func (g *Gateway) tunnel(w http.ResponseWriter, r *http.Request, heard *said, on route) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	t, why := g.admit(middleware.Network(g.ClientAddr(r)), cancel)
@@ -33,7 +33,7 @@ func (g *Gateway) tunnel(w http.ResponseWriter, r *http.Request, on route) {
 		return
 	}
 	defer g.tunnels.giveUp(t)
-	x := &exchange{Gateway: g, w: w, r: r, on: on}
+	x := &exchange{Gateway: g, said: heard, w: w, r: r, on: on}
 	finished := false
 	defer func() { g.Note(r, on.pattern, x.outcome(finished)) }()
 	x.notOpened(x.open(ctx, t))
@@ -83,7 +83,7 @@ func (x *exchange) open(ctx context.Context, t *tunnel) error {
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	t.token = strings.Clone(x.sent.token) // a piece of the header would keep the whole
+	t.token = x.sent.token
 	kept, err = x.join(t, conn, answer)
 	return err
 }

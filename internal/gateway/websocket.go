@@ -17,14 +17,14 @@ func asksUpgrade(r *http.Request) bool {
 
 // upgrade tunnels a WebSocket: only a well-formed handshake (RFC 6455 section
 // 4.1), only on Mattermost's own path, only for pages of the chat host.
-func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, on route) {
+func (g *Gateway) upgrade(w http.ResponseWriter, r *http.Request, heard *said, on route) {
 	switch {
 	case on.class != socket || !isHandshake(r):
 		g.hangUp(w, r, on, refuseUpgrade)
 	case !g.mayOpen(r):
 		g.refuse(w, r, on, refuseOrigin)
 	default:
-		g.tunnel(w, r, on)
+		g.tunnel(w, r, heard, on)
 	}
 }
 

@@ -38,6 +38,9 @@ type conn struct {
 	state  atomic.Int32
 	watch  watch
 
+	said     *section        // by the last request
+	saidWith context.Context // ctx with the Memo of said
+
 	armed    atomic.Int64 // when the deadline for reading was set, in Unix nanoseconds; 0: anew in any case
 	armedFor time.Duration
 }
@@ -83,10 +86,11 @@ func (c *conn) next(wait time.Duration) (*http.Request, error) {
 	}
 	for isWhole := true; ; isWhole = false {
 		came, _ := c.in.Peek(c.in.Buffered()) // what is buffered can be peeked at
-		r, size, err := parseRequest(came)
+		r, said, size, err := parseRequest(came, c.said)
 		switch {
 		case err == nil:
 			_, _ = c.in.Discard(size)
+			c.remember(said)
 			return r, nil
 		case !errors.Is(err, errPartial):
 			return nil, err
@@ -103,9 +107,15 @@ func (c *conn) next(wait time.Duration) (*http.Request, error) {
 	}
 }
 
+func (c *conn) remember(said *section) {
+	if said != c.said {
+		c.said, c.saidWith = said, context.WithValue(c.ctx, memoKey{}, new(Memo))
+	}
+}
+
 // answer reports whether another request may come on the connection.
 func (c *conn) answer(r *http.Request) (again bool) {
-	ctx, leave := context.WithCancel(c.ctx)
+	ctx, leave := context.WithCancel(c.saidWith)
 	sent := c.receive(r)
 	r = r.WithContext(ctx)
 	r.RemoteAddr = c.remote

@@ -3,6 +3,7 @@ package http1_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -51,13 +52,18 @@ var heads = []string{
 }
 
 // FuzzRequestsAreReadAsNetHTTPReadsThem: what is taken for ordinary is to the byte
-// what net/http makes of it, and net/http's server would not have refused it.
+// what net/http makes of it, and net/http's server would not have refused it, whatever
+// came before.
 func FuzzRequestsAreReadAsNetHTTPReadsThem(f *testing.F) {
 	for _, head := range heads {
-		f.Add([]byte(head))
+		f.Add([]byte(heads[0]), []byte(head))
+		f.Add([]byte(head), []byte(head))
 	}
-	f.Fuzz(func(t *testing.T, came []byte) {
-		got, size, err := http1.ParseRequest(came)
+	f.Fuzz(func(t *testing.T, before, came []byte) {
+		got, size, err := http1.ParseRequests(before, came)
+		if _, _, alone := http1.ParseRequests(nil, came); !errors.Is(err, alone) {
+			t.Fatalf("%v, alone %v", err, alone)
+		}
 		if err != nil {
 			return
 		}

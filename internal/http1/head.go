@@ -18,36 +18,40 @@ var (
 
 var errPartial = errors.New("a head that may be ordinary when more of it came")
 
-// head is what requests and answers have in common: lines, of which the first is
-// apart, and what the fields say about the body.
-type head struct {
-	first  string // without its end
+// section is the fields of a head, as they came, and what they say about the message.
+type section struct {
+	text   string // with the empty line that ends it
 	header http.Header
 	host   string // "" where it is missing: it is no field of a request's header
 	length int64  // Content-Length; -1 where it is missing
 }
 
-// parseHead reads the head that came begins with, and says how long it is.
-func parseHead(came []byte) (h head, size int, err error) {
-	size = bytes.Index(came, end) + len(end)
+// parseHead reads the head that came begins with: its first line, without the end,
+// and its fields. A section that is the same as the one before, to the byte, is that
+// one.
+func parseHead(came []byte, before *section) (first string, s *section, err error) {
+	start := bytes.Index(came, crlf) + len(crlf)
+	if before != nil && start > len(crlf) && bytes.HasPrefix(came[start:], []byte(before.text)) {
+		return string(came[:start-len(crlf)]), before, nil
+	}
+	size := bytes.Index(came, end) + len(end)
 	if size < len(end) {
-		return head{}, 0, errPartial
+		return "", nil, errPartial
 	}
 	// One string for all: the fields' values are parts of it.
-	text := string(came[:size-len(crlf)])
-	first, lines, _ := strings.Cut(text, "\r\n")
-	h = head{first: first, length: -1}
-	if err := h.parseFields(lines); err != nil {
-		return head{}, 0, err
+	text := string(came[:size])
+	s = &section{text: text[start:], length: -1}
+	if err := s.parseFields(text[start : size-len(crlf)]); err != nil {
+		return "", nil, err
 	}
-	return h, size, nil
+	return text[:start-len(crlf)], s, nil
 }
 
 // parseFields reads lines of which each ends with CR LF. A field that comes twice is
 // left to net/http.
-func (h *head) parseFields(lines string) error {
+func (s *section) parseFields(lines string) error {
 	n := strings.Count(lines, "\n")
-	h.header = make(http.Header, n)
+	s.header = make(http.Header, n)
 	values := make([]string, n) // one slice for all, of which each field has its part
 	for i := range values {
 		end := strings.IndexByte(lines, '\n')
@@ -57,29 +61,42 @@ func (h *head) parseFields(lines string) error {
 		if colon < 1 || line[end-1] != '\r' {
 			return errUnusual
 		}
-		name, value := canonical(line[:colon]), strings.Trim(line[colon+1:end-1], " \t")
+		name, value := canonical(line[:colon]), trim(line[colon+1:end-1])
 		if name == "" || value == "" && name == "Host" || !httpguts.ValidHeaderFieldValue(value) {
 			return errUnusual
 		}
-		if name == "Host" && h.host == "" {
-			h.host = value
+		if name == "Host" && s.host == "" {
+			s.host = value
 			continue
 		}
-		if err := h.note(name, value); err != nil {
+		if err := s.note(name, value); err != nil {
 			return err
 		}
 		values[i] = value
-		fields := len(h.header)
-		if h.header[name] = values[i : i+1 : i+1]; len(h.header) == fields {
+		fields := len(s.header)
+		if s.header[name] = values[i : i+1 : i+1]; len(s.header) == fields {
 			return errUnusual
 		}
 	}
 	return nil
 }
 
+// trim is strings.Trim(value, " \t"), quicker.
+func trim(value string) string {
+	for value != "" && isBlank(value[0]) {
+		value = value[1:]
+	}
+	for value != "" && isBlank(value[len(value)-1]) {
+		value = value[:len(value)-1]
+	}
+	return value
+}
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
 // note takes in what a field says about the message, and refuses what is not
 // ordinary.
-func (h *head) note(name, value string) error {
+func (s *section) note(name, value string) error {
 	switch name {
 	case "Transfer-Encoding", "Trailer", "Expect", "Upgrade", "Http2-Settings",
 		"Host",   // the second
@@ -94,7 +111,7 @@ func (h *head) note(name, value string) error {
 		if !ok {
 			return errUnusual
 		}
-		h.length = length
+		s.length = length
 	}
 	return nil
 }

@@ -27,28 +27,28 @@ func parseResponse(from *bufio.Reader, r *http.Request) *http.Response {
 	if !bytes.HasPrefix(came, []byte("HTTP/1.1 ")) {
 		return nil
 	}
-	h, size, err := parseHead(came)
-	if err != nil || h.host != "" {
+	first, fields, err := parseHead(came, nil)
+	if err != nil || fields.host != "" {
 		return nil
 	}
-	status, code, ok := parseStatusLine(h.first)
+	status, code, ok := parseStatusLine(first)
 	if !ok {
 		return nil
 	}
 	bodiless := r.Method == http.MethodHead || !mayHaveBody(code)
-	if !bodiless && h.length < 0 {
+	if !bodiless && fields.length < 0 {
 		return nil
 	}
-	_, _ = from.Discard(size)
+	_, _ = from.Discard(len(first) + len(crlf) + len(fields.text))
 	res := &http.Response{
 		Status: status, StatusCode: code, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: h.header, ContentLength: h.length, Body: http.NoBody, Request: r,
+		Header: fields.header, ContentLength: fields.length, Body: http.NoBody, Request: r,
 	}
 	switch {
 	case r.Method != http.MethodHead && bodiless:
 		res.ContentLength = 0
-	case !bodiless && h.length > 0:
-		res.Body = io.NopCloser(&fixed{from, h.length}) // what is not read stays unread
+	case !bodiless && fields.length > 0:
+		res.Body = io.NopCloser(&fixed{from, fields.length}) // what is not read stays unread
 	}
 	return res
 }

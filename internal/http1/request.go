@@ -10,29 +10,30 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// parseRequest reads the request that came begins with, and says how long its head
-// is. What it does not take is errPartial or errUnusual.
-func parseRequest(came []byte) (*http.Request, int, error) {
-	h, size, err := parseHead(came)
+// parseRequest reads the request that came begins with, and says which fields its
+// head has: those before, where they are the same. What it does not take is errPartial
+// or errUnusual.
+func parseRequest(came []byte, before *section) (*http.Request, *section, int, error) {
+	first, s, err := parseHead(came, before)
 	if errors.Is(err, errPartial) {
-		return nil, 0, judgePartial(came)
+		return nil, nil, 0, judgePartial(came)
 	}
-	if err != nil || h.host == "" || !httpguts.ValidHostHeader(h.host) {
-		return nil, 0, errUnusual
+	if err != nil || s.host == "" || !httpguts.ValidHostHeader(s.host) {
+		return nil, nil, 0, errUnusual
 	}
-	method, target, ok := parseRequestLine(h.first)
+	method, target, ok := parseRequestLine(first)
 	if !ok {
-		return nil, 0, errUnusual
+		return nil, nil, 0, errUnusual
 	}
 	address, err := url.ParseRequestURI(target)
 	if err != nil {
-		return nil, 0, errUnusual
+		return nil, nil, 0, errUnusual
 	}
 	return &http.Request{
-		Method: method, URL: address, RequestURI: target, Host: h.host, Header: h.header,
+		Method: method, URL: address, RequestURI: target, Host: s.host, Header: s.header,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: http.NoBody, ContentLength: max(0, h.length),
-	}, size, nil
+		Body: http.NoBody, ContentLength: max(0, s.length),
+	}, s, len(first) + len(crlf) + len(s.text), nil
 }
 
 // judgePartial keeps only those waiting who may still send something ordinary.
