@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -225,7 +226,12 @@ func (f *fakeChat) session(w http.ResponseWriter, email string) {
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"user": map[string]string{"id": "id-" + name, "username": name, "email": strings.ToLower(email)},
 		"team": "erp", "url": f.url + "/erp/channels/town-square", "expires_at": "2030-01-01T00:00:00Z",
+		"subject": subjectOf(email),
 	})
+}
+
+func subjectOf(email string) string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.ToLower(email))))
 }
 
 // page plays Mattermost's: it says whose session it sees.

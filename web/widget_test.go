@@ -21,6 +21,8 @@ func TestWidget(t *testing.T) {
 		"Retry-After is honoured":                                 honoursRetryAfter,
 		"a long Retry-After is counted down in words":             countsDown,
 		"a change of user ends the old session and frame first":   switchesUser,
+		"a change of subject does so whatever the addresses are":  switchesSubject,
+		"a proof of somebody else than the page named is refused": refusesOthers,
 		"an answer for the former user is dropped":                dropsOldAnswers,
 		"blocked cookies are named, with a way out":               namesBlockedCookies,
 		"a second factor is asked for and sent":                   asksForCode,
@@ -176,6 +178,25 @@ func switchesUser(t tab, chat *fakeChat) {
 	want(t, "logout", chat.seen("logout")[0].body, `{"forget":true}`)
 	want(t, "events", t.Text("events"), "signin:demo,ready:demo,signout,signin:dana,ready:dana")
 	want(t, "frames", t.Text(`chat.shadowRoot.querySelectorAll("iframe").length`), "1")
+}
+
+func switchesSubject(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.Do(`put("", {subject: "` + subjectOf("demo@erp.test") + `"}, credentials("demo@erp.test"))`)
+	state(t, "ready")
+	t.Do(`chat.credentials = credentials("dana@erp.test"), chat.subject = "` + subjectOf("dana@erp.test") + `"`)
+	t.Wait(`events.includes("ready:dana")`)
+	want(t, "calls", chat.order(), "health session login session page:demo@erp.test health session logout session login session page:dana@erp.test")
+	want(t, "events", t.Text("events"), "signin:demo,ready:demo,signout,signin:dana,ready:dana")
+}
+
+func refusesOthers(t tab, chat *fakeChat) {
+	host(t, chat)
+	t.Do(`put("", {subject: "` + subjectOf("demo@erp.test") + `"}, credentials("dana@erp.test"))`)
+	state(t, "error")
+	says(t, chat, "named one person and brought the proof of another", "ask your help desk")
+	want(t, "calls", chat.order(), "health session login session logout")
+	want(t, "events", t.Text("events"), "error:person_mismatch")
 }
 
 func dropsOldAnswers(t tab, chat *fakeChat) {

@@ -88,9 +88,10 @@ type person struct {
 }
 
 type me struct {
-	Chat   string   `json:"chat"`
-	User   person   `json:"user"`
-	People []person `json:"people"`
+	Chat    string   `json:"chat"`
+	User    person   `json:"user"`
+	Subject string   `json:"subject"` // for the element
+	People  []person `json:"people"`
 }
 
 func (s *server) me(w http.ResponseWriter, r *http.Request) {
@@ -149,7 +150,7 @@ func (s *server) find(email string) (Person, bool) {
 }
 
 func (s *server) reply(w http.ResponseWriter, p Person) {
-	out := me{Chat: s.chat, User: person(p)}
+	out := me{Chat: s.chat, User: person(p), Subject: hash(subject(p))}
 	for _, other := range s.people {
 		out.People = append(out.People, person(other))
 	}

@@ -55,8 +55,9 @@ func decoded(t *testing.T, w *httptest.ResponseRecorder) (out map[string]any) {
 func TestTheFirstPersonIsSignedInAtTheStart(t *testing.T) {
 	w := ask(newERP(), "GET", "/erp/me", "")
 	want := map[string]any{
-		"chat": "http://chat.test:8080",
-		"user": map[string]any{"name": "Demo User", "email": "demo@erp.test"},
+		"chat":    "http://chat.test:8080",
+		"user":    map[string]any{"name": "Demo User", "email": "demo@erp.test"},
+		"subject": "da6c6b580644d77c33d41235ae52ee1f5304ae476f52460ec5b417d083215e1a", // SHA-256 of the assertion's "sub"
 		"people": []any{
 			map[string]any{"name": "Demo User", "email": "demo@erp.test"},
 			map[string]any{"name": "Dana", "email": "dana@erp.test"},

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"slices"
@@ -24,6 +26,7 @@ type signedIn struct {
 	Team      string     `json:"team"`
 	URL       string     `json:"url"`        // for the iframe
 	ExpiresAt *time.Time `json:"expires_at"` // null where Mattermost does not say
+	Subject   string     `json:"subject,omitempty"`
 }
 
 type user struct {
@@ -151,13 +154,23 @@ func visitOf(r *http.Request, code string) login.Visit {
 func (a *API) signedIn(s login.Session) signedIn {
 	out := signedIn{
 		User: user{s.User.ID, s.User.Username, string(s.User.Email)},
-		Team: a.Team, URL: a.frameURL(),
+		Team: a.Team, URL: a.frameURL(), Subject: subjectHash(s.Subject),
 	}
 	if !s.ExpiresAt.IsZero() {
 		at := s.ExpiresAt.UTC().Truncate(time.Second)
 		out.ExpiresAt = &at
 	}
 	return out
+}
+
+// subjectHash is how a page names a person to the element without saying who it is:
+// SHA-256 in hexadecimal, empty for nobody.
+func subjectHash(subject string) string {
+	if subject == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(subject))
+	return hex.EncodeToString(sum[:])
 }
 
 // frameURL is what the ERP's iframe loads.

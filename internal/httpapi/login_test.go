@@ -26,6 +26,7 @@ func TestLoginAnswersTheUserAndSetsThreeCookies(t *testing.T) {
 	want := map[string]any{
 		"user": map[string]any{"id": h.mm.UserID("demo@erp.test"), "username": "demo", "email": "demo@erp.test"},
 		"team": "erp", "url": "http://chat.test/erp/channels/town-square",
+		"subject": "da6c6b580644d77c33d41235ae52ee1f5304ae476f52460ec5b417d083215e1a", // SHA-256 of demo@erp.test
 	}
 	answer := got.json(t)
 	expires, err := time.Parse(time.RFC3339, answer["expires_at"].(string))

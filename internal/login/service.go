@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -138,7 +139,23 @@ func (s *Service) Current(ctx context.Context, token, csrf string) (Session, err
 	if !isID(token) || s.Standing(ctx, token, false) != "" {
 		return Session{}, ErrSignedOut
 	}
-	return s.Sessions.Find(ctx, token, csrf)
+	session, err := s.Sessions.Find(ctx, token, csrf)
+	if err == nil {
+		session.Subject = s.subject(ctx, token, session.User)
+	}
+	return session, err
+}
+
+// subject is whom a session was made for, in the words of who vouched for them.
+func (s *Service) subject(ctx context.Context, token string, user User) string {
+	if s.Records == nil {
+		return string(user.Email)
+	}
+	record, err := s.Records.Find(ctx, token)
+	if err != nil && !errors.Is(err, ErrUnknown) {
+		return ""
+	}
+	return cmp.Or(record.Subject, string(user.Email))
 }
 
 // SignOut ends the session of token, or every session of its user. A page that is

@@ -8,14 +8,15 @@
  * <mattermost-chat email="dana@example.com"></mattermost-chat>
  * ```
  *
- * Attributes, each with a property of the same name (`server` and `email` are
- * watched: a change signs in anew, and the former person's frame is gone before
+ * Attributes, each with a property of the same name (`server`, `subject` and
+ * `email` are watched: a change signs in anew, and the former person's frame is gone before
  * anything else happens):
  *
  * | attribute | meaning |
  * |---|---|
  * | `server` | Matterpass's origin; default: where this module came from |
- * | `email` | who the host page says is signed in: somebody else's chat session is ended first, and what they stored is cleared. Without it, any session is taken |
+ * | `subject` | who the host page says is signed in, as SHA-256 in hexadecimal of the `sub` in your assertions or tickets, or of the address in lower case where people sign in with a password: somebody else's chat session is ended first, and what they stored is cleared; credentials of somebody else open nothing. Without it and `email`, any session is taken |
+ * | `email` | the same by an address, where it is the one in Mattermost and stays so; with both, `subject` decides |
  * | `channel` | what to show first, a target as for {@link MattermostChat.open}; a change opens it |
  * | `theme` | `light`, `dark`, or `auto` (default: as the system says) |
  * | `locale` | BCP 47; the language of the shell's cards: `en` (default) or `de` |
@@ -43,11 +44,12 @@ export class MattermostChat extends HTMLElement {
    * attribute: what is in the document can be read by everything in it.
    * Setting it for the first time signs in. Setting it again does nothing by
    * itself, so that a framework may hand in a new function at every render:
-   * another person is announced by `email`.
+   * another person is announced by `subject` or `email`.
    */
   credentials: CredentialsSource | undefined;
 
   server: string;
+  subject: string;
   email: string;
   channel: string;
   theme: string;
@@ -148,8 +150,10 @@ export interface Session {
   team: string;
   /** What the frame shows. */
   url: string;
-  /** RFC 3339, UTC. */
-  expires_at: string;
+  /** RFC 3339, UTC; null where Mattermost does not say. */
+  expires_at: string | null;
+  /** Whom it was made for, as in the attribute; missing while that cannot be looked up. */
+  subject?: string;
 }
 
 /** Why chat is not shown: the server's problem (RFC 9457) or the element's own. */
@@ -158,7 +162,8 @@ export interface ChatError {
    * The server's code, or `unreachable` (no answer within 10 s, or this page's
    * origin is not allowed: a browser cannot tell), `cookies_blocked`, `not_live`
    * (cookies were let in, but not to chat's live connection),
-   * `credentials_missing` (none set, or the function failed), `session_expired`,
+   * `credentials_missing` (none set, or the function failed), `person_mismatch`
+   * (they were of somebody else than `subject` says), `session_expired`,
    * `not_provisioned` (no team).
    */
   code: string;
@@ -216,6 +221,7 @@ declare module "react" {
     interface IntrinsicElements {
       "mattermost-chat": React.DetailedHTMLProps<React.HTMLAttributes<MattermostChat>, MattermostChat> & {
         server?: string;
+        subject?: string;
         email?: string;
         channel?: string;
         locale?: string;

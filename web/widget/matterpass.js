@@ -30,12 +30,12 @@ section :not(b) { max-width: 20rem; font: inherit; overflow-wrap: anywhere }
 
 const EVENTS = ["ready", "signin", "signout", "navigate", "notification", "expired", "error"];
 const FLAGS = ["lazy", "sandbox"];
-const TEXTS = ["server", "email", "channel", "theme", "locale", "label"];
+const TEXTS = ["server", "email", "subject", "channel", "theme", "locale", "label"];
 
 let ending; // a sign-out under way: its answer would delete the next session's cookies
 
 export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
-  static observedAttributes = ["server", "email", "channel", "theme"];
+  static observedAttributes = ["server", "email", "subject", "channel", "theme"];
 
   #credentials;
   #turn; // aborted when overtaken
@@ -76,7 +76,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   }
 
   get #server() {
-    return new URL(this.getAttribute("server") ?? "/", import.meta.url).origin;
+    return new URL(this.server || "/", import.meta.url).origin;
   }
 
   connectedCallback() {
@@ -216,8 +216,8 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
       src: `${this.#server}/embed?widget=${VERSION}`,
       onload: () => {
         this.#heard = false; // it may have loaded itself anew
-        const { email, theme, locale, label } = this;
-        this.#send("hello", { email, theme, locale, label, target: this.#target ?? this.channel, again: this.#again });
+        const { email, subject, theme, locale, label } = this;
+        this.#send("hello", { email, subject, theme, locale, label, target: this.#target ?? this.channel, again: this.#again });
         late(PATIENCE);
       },
     });

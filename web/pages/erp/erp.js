@@ -28,7 +28,7 @@ function show(now) {
   people.value = now.user.email;
   people.disabled = false;
   chat.setAttribute("server", now.chat);
-  chat.setAttribute("email", now.user.email);
+  chat.setAttribute("subject", now.subject);
   chat.credentials = async () => (await fetch("/erp/assertion", { method: "POST" })).json(); // {token}, good once
 }
 

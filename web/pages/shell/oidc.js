@@ -3,6 +3,7 @@
 // pop-up; its cookies are another partition's, so it hands a ticket over.
 
 import { codeForm, language, make } from "./cards.js";
+import { personOf } from "./session.js";
 import { foreign, wipe } from "./storage.js";
 
 const WORDS = {
@@ -66,7 +67,7 @@ export function listen(handle, { scope = globalThis, signal }) {
 async function redeem(it, ticket, code) {
   try {
     const session = await it.call("launch/redeem", { ticket, embedder: it.embedder ?? "", confirmed: true, mfa_code: code });
-    if (foreign(session.user.email, true)) await wipe();
+    if (foreign(personOf(session), true)) await wipe();
     if (!it.signal.aborted) it.done();
   } catch (error) {
     if (it.signal.aborted) return;

@@ -1,6 +1,8 @@
 // Signing in: the calls to Matterpass, when to try again, and the walk from
 // "who is there" to a session that this browser keeps. It shows nothing.
 
+import { isOther } from "./storage.js";
+
 export const TRIES = 3;
 export const PATIENCE = 10_000; // ms for a request; a longer pause is counted down
 export const PAUSE = 300; // ms between setting the cookies and their first use
@@ -40,7 +42,8 @@ export function caller(signal) {
   };
 }
 
-const same = (session, email) => session.user.email.toLowerCase() === email.toLowerCase();
+// personOf is whom a session was made for (storage.js).
+export const personOf = ({ user, subject }) => ({ email: user.email, subject });
 
 // alone lets one sign-in of this browser through at a time: several elements, on
 // one page or in several tabs, share the session of the first.
@@ -57,7 +60,7 @@ function login(it, { token, ticket, email, password, mfa_code: given }) {
 
 // enter answers the session of the person whom the host page means: the one that
 // is there, or a new one. it has
-//   email        whom the host says, if it does
+//   person       whom the host says, as far as it does
 //   code         of the second factor, if it was asked for
 //   guarded      false where no host page vouches for anybody
 //   embedder     the host page's origin
@@ -67,22 +70,35 @@ function login(it, { token, ticket, email, password, mfa_code: given }) {
 //   on           told of "signing-in", "signout" and "signin"
 export async function enter(it, again = false) {
   const found = await it.call("session");
-  if (found && (!it.guarded || ((!it.email || same(found, it.email)) && !it.foreign(found.user.email, true)))) return found;
+  if (found && (!it.guarded || (isMeant(it.person, found) && !it.foreign(personOf(found), true)))) return found;
   if (found && again) throw problem(401, { code: "cookies_blocked" }); // they cannot be taken away
   if (found) return change(it, true);
   if (!it.guarded) throw problem(401, { code: "signed_out" });
-  if (it.email && it.foreign(it.email)) return change(it, false);
+  if (isSaid(it.person) && it.foreign(it.person)) return change(it, false);
   it.on("signing-in");
   const given = await it.ask();
   if (!given) throw problem(401, { code: "credentials_missing" });
-  if (given.email && it.foreign(given.email)) return change(it, false);
+  if (given.email && it.foreign({ email: given.email })) return change(it, false);
   const session = await login(it, given);
   await sleep(PAUSE);
   const kept = await it.call("session");
   if (kept?.user.id !== session.user.id) throw problem(401, { code: "cookies_blocked" });
+  if (isOther({ subject: it.person.subject }, { subject: session.subject })) {
+    await it.call("logout", { forget: true }); // before anybody sees it
+    throw problem(401, { code: "person_mismatch" });
+  }
   it.on("signin", session);
-  if (it.foreign(session.user.email, true)) await it.clean(); // nobody had said who it would be
+  if (it.foreign(personOf(session), true)) await it.clean(); // nobody had said who it would be
   return session;
+}
+
+const isSaid = ({ email, subject }) => Boolean(email || subject);
+
+// isMeant: whose session it is may not be known for the moment, and then nobody gets it.
+function isMeant(person, session) {
+  const other = isOther(person, personOf(session));
+  if (other === undefined && isSaid(person)) throw problem(503, { code: "busy" });
+  return !other;
 }
 
 // change: the former person's session ends before anything of the next one's

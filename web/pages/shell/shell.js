@@ -8,7 +8,7 @@ import { listen } from "./live.js";
 import { notifier } from "./notify.js";
 import { company } from "./oidc.js";
 import { converse } from "./protocol.js";
-import { PATIENCE, PAUSE, TRIES, alone, backoff, caller, enter, problem, retriable, sleep } from "./session.js";
+import { PATIENCE, PAUSE, TRIES, alone, backoff, caller, enter, personOf, problem, retriable, sleep } from "./session.js";
 import { foreign, lasting, ofTab, own, wipe } from "./storage.js";
 import { counter } from "./unread.js";
 
@@ -109,7 +109,7 @@ function leave() {
   frame = undefined;
 }
 
-const me = () => host.email?.toLowerCase() ?? "";
+const me = () => (host.subject ?? host.email ?? "").toLowerCase();
 
 async function start(attempt, { code, quiet } = {}) {
   leave();
@@ -161,9 +161,9 @@ function climb(signal, code, quiet) {
     signal.throwIfAborted();
     if (hosted) await tryRung(call);
     return enter({
-      email: host.email, code, guarded: hosted, embedder, call, clean,
+      person: { email: host.email, subject: host.subject }, code, guarded: hosted, embedder, call, clean,
       ask: () => ask(quiet ? "expired" : "signed-out"),
-      foreign: (email, signedIn) => sameOrigin && !wiped && foreign(email, signedIn),
+      foreign: (person, signedIn) => sameOrigin && !wiped && foreign(person, signedIn),
       on(what, session) {
         if (what === "signing-in") state(what, ...progress(quiet ? say.states.renewing : say.states[what]));
         else tell(what, session);
@@ -253,7 +253,7 @@ function deafness(know) {
 
 async function open(session, signal) {
   ofTab.remove(LEFT);
-  own(session.user.email);
+  own(personOf(session));
   state("opening", ...progress(say.states.opening));
   if (sameOrigin) await calm(session.user.id);
   if (signal.aborted) return;

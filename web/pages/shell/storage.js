@@ -36,16 +36,34 @@ export const ofTab = guarded("sessionStorage");
 const OURS = "matterpass.";
 const OWNER = OURS + "owner";
 
+// A person is {email, subject}, as far as they are known: the subject by its hash.
+// isOther tells whether they are two; undefined where nothing tells.
+export function isOther(one, two) {
+  if (one.subject && two.subject) return one.subject.toLowerCase() !== two.subject.toLowerCase();
+  if (one.email && two.email) return one.email.toLowerCase() !== two.email.toLowerCase();
+  return undefined;
+}
+
 // foreign tells whether what Mattermost stored here may be somebody else's: its
 // drafts outlive sessions (docs/webapp.md G2). Where nobody put a name to it,
 // it is the signed-in person's own.
-export function foreign(email, signedIn) {
+export function foreign(person, signedIn) {
   const owner = lasting.get(OWNER);
-  if (owner !== undefined) return owner !== email.toLowerCase();
+  if (owner !== undefined) return isOther(read(owner), person) ?? !signedIn;
   return !signedIn && lasting.keys().some((key) => !key.startsWith(OURS));
 }
 
-export const own = (email) => lasting.set(OWNER, email.toLowerCase());
+// read is nobody for what is not ours: every page of this origin can write here.
+function read(owner) {
+  try {
+    const { email, subject } = JSON.parse(owner);
+    return { email: String(email), subject: subject && String(subject) };
+  } catch {
+    return {};
+  }
+}
+
+export const own = ({ email, subject }) => lasting.set(OWNER, JSON.stringify({ email, subject }));
 
 // wipe does what Clear-Site-Data could not, on plain http: as far as scripts can.
 export async function wipe() {

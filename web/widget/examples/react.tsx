@@ -6,7 +6,7 @@ import { useEffect, useRef } from "react";
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
 import type { ChatError, ChatNotification, CredentialsSource, MattermostChat, Unread } from "matterpass-widget";
 
-type ChatAttributes = Partial<Pick<MattermostChat, "server" | "email" | "channel" | "theme" | "locale" | "label" | "lazy" | "sandbox" | "credentials">>;
+type ChatAttributes = Partial<Pick<MattermostChat, "server" | "subject" | "email" | "channel" | "theme" | "locale" | "label" | "lazy" | "sandbox" | "credentials">>;
 
 declare module "react" {
   namespace JSX {
@@ -18,7 +18,7 @@ declare module "react" {
 
 export interface ChatProps {
   server: string;
-  email: string;
+  subject: string;
   credentials: CredentialsSource;
   channel?: string;
   onUnread?: (unread: Unread) => void;
@@ -26,7 +26,7 @@ export interface ChatProps {
   onError?: (error: ChatError) => void;
 }
 
-export function Chat({ server, email, credentials, channel, onUnread, onNotification, onError }: ChatProps) {
+export function Chat({ server, subject, credentials, channel, onUnread, onNotification, onError }: ChatProps) {
   const element = useRef<MattermostChat>(null);
 
   // From the chat host, so that element and shell are always of one version.
@@ -41,5 +41,5 @@ export function Chat({ server, email, credentials, channel, onUnread, onNotifica
     return () => leaving.abort();
   }, [onUnread, onNotification, onError]);
 
-  return <mattermost-chat ref={element} server={server} email={email} channel={channel} credentials={credentials} style={{ height: "40rem" }} />;
+  return <mattermost-chat ref={element} server={server} subject={subject} channel={channel} credentials={credentials} style={{ height: "40rem" }} />;
 }

@@ -59,7 +59,7 @@ test("after the hello only its origin and its nonce count, and no second hello",
 
 test("members that are not described are not passed on", () => {
   const event = { source: 1, origin: ERP, data: { ...hello, extra: 1, email: "" } };
-  assert.deepEqual(Object.keys(read(event, 1, [ERP])).sort(), ["again", "email", "label", "locale", "nonce", "target", "theme", "type"].sort());
+  assert.deepEqual(Object.keys(read(event, 1, [ERP])).sort(), ["again", "email", "label", "locale", "nonce", "subject", "target", "theme", "type"].sort());
   assert.equal(read(event, 1, [ERP]).email, undefined);
 });
 

@@ -36,7 +36,7 @@ test("a proxy's page becomes the same shape", () => {
   assert.equal(problem(502).code, "upstream_unavailable");
 });
 
-const codes = ["login_refused", "origin_refused", "rate_limited", "upstream_invalid", "upstream_unavailable", "busy", "upstream_timeout", "invalid_request", "unreachable", "cookies_blocked", "not_live", "credentials_missing", "session_expired", "not_provisioned", "seat_limit", "ticket_spent", "ticket_missing", "embedder_refused", "conflict", "mint_refused", "constructor", "never heard of it"];
+const codes = ["login_refused", "origin_refused", "rate_limited", "upstream_invalid", "upstream_unavailable", "busy", "upstream_timeout", "invalid_request", "unreachable", "cookies_blocked", "not_live", "credentials_missing", "session_expired", "not_provisioned", "seat_limit", "ticket_spent", "ticket_missing", "embedder_refused", "person_mismatch", "conflict", "mint_refused", "constructor", "never heard of it"];
 
 test("every code says what happened and what to do, in every language", () => {
   for (const locale of ["en", "de-AT"]) {
@@ -69,14 +69,14 @@ async function walk(answers, change = {}) {
     if (answer instanceof Error) throw answer;
     return answer;
   };
-  const it = { guarded: true, call, ask: async () => ({ email: "demo@erp.test", password: "p" }), foreign: () => false, clean: async () => void log.push("clean"), on: (what) => log.push(`(${what})`), ...change };
+  const it = { guarded: true, person: {}, call, ask: async () => ({ email: "demo@erp.test", password: "p" }), foreign: () => false, clean: async () => void log.push("clean"), on: (what) => log.push(`(${what})`), ...change };
   return { log, session: await enter(it).catch((error) => (log.push(error.code), undefined)) };
 }
 
-const session = (name) => ({ user: { id: name, email: `${name}@erp.test` } });
+const session = (name, subject) => ({ user: { id: name, email: `${name}@erp.test` }, subject });
 
 test("a session that is there is taken, and costs no sign-in", async () => {
-  assert.deepEqual((await walk([session("demo")], { email: "DEMO@erp.test" })).log, ["session"]);
+  assert.deepEqual((await walk([session("demo")], { person: { email: "DEMO@erp.test" } })).log, ["session"]);
   assert.deepEqual((await walk([session("demo")])).log, ["session"]);
 });
 
@@ -97,7 +97,7 @@ test("an assertion goes into the header, a ticket to where it is redeemed", asyn
 test("whose storage it is shows only once the assertion has said who it is", async () => {
   let foreign = true;
   const { log } = await walk([undefined, session("demo"), session("demo")], {
-    ask: async () => ({ token: "t" }), foreign: (email, signedIn) => signedIn && foreign, clean: async () => (foreign = false),
+    ask: async () => ({ token: "t" }), foreign: (person, signedIn) => signedIn && foreign, clean: async () => (foreign = false),
   });
   assert.equal(foreign, false);
   assert.equal(log.at(-1), "(signin)");
@@ -109,19 +109,41 @@ test("cookies that do not come back are named", async () => {
 });
 
 test("somebody else's session ends, and what they stored goes, before anything else", async () => {
-  const { log } = await walk([session("dana"), true, undefined, session("demo"), session("demo")], { email: "demo@erp.test" });
+  const { log } = await walk([session("dana"), true, undefined, session("demo"), session("demo")], { person: { email: "demo@erp.test" } });
   assert.deepEqual(log.slice(0, 4), ["session", 'logout {"forget":true}', "(signout)", "clean"]);
   assert.equal(log.at(-1), "(signin)");
 });
 
+const [DEMO, DANA] = ["a".repeat(64), "b".repeat(64)];
+
+test("a subject tells people apart whatever their addresses are", async () => {
+  const demo = { person: { email: "former@erp.test", subject: DEMO.toUpperCase() } };
+  assert.deepEqual((await walk([session("demo", DEMO)], demo)).log, ["session"]);
+  const other = await walk([session("demo", DANA), true, undefined, session("demo", DEMO), session("demo", DEMO)], { person: { email: "demo@erp.test", subject: DEMO } });
+  assert.deepEqual(other.log.slice(0, 4), ["session", 'logout {"forget":true}', "(signout)", "clean"]);
+  assert.equal(other.log.at(-1), "(signin)");
+});
+
+test("where it cannot be said whose session it is, nobody gets it and nobody loses it", async () => {
+  const { log, session: got } = await walk([session("dana")], { person: { subject: DEMO } });
+  assert.deepEqual(log, ["session", "busy"]);
+  assert.equal(got, undefined);
+});
+
+test("a proof of somebody else than the page named opens nothing", async () => {
+  const { log, session: got } = await walk([undefined, session("dana", DANA), session("dana", DANA), true], { person: { subject: DEMO }, ask: async () => ({ token: "t" }) });
+  assert.deepEqual(log.slice(-2), ['logout {"forget":true}', "person_mismatch"]);
+  assert.equal(got, undefined);
+});
+
 test("a session that does not go away is no loop", async () => {
-  const { log } = await walk([session("dana"), true, session("dana")], { email: "demo@erp.test" });
+  const { log } = await walk([session("dana"), true, session("dana")], { person: { email: "demo@erp.test" } });
   assert.deepEqual(log.slice(-2), ["session", "cookies_blocked"]);
 });
 
 test("another person's storage is cleared before the sign-in", async () => {
   let foreign = true;
-  const { log } = await walk([undefined, true, undefined, session("demo"), session("demo")], { email: "demo@erp.test", foreign: () => foreign, clean: async () => (foreign = false) });
+  const { log } = await walk([undefined, true, undefined, session("demo"), session("demo")], { person: { email: "demo@erp.test" }, foreign: () => foreign, clean: async () => (foreign = false) });
   assert.deepEqual(log.slice(0, 3), ["session", 'logout {"forget":true}', "session"]);
   assert.equal(log.at(-1), "(signin)");
 });
