@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// carrier takes requests to Mattermost: those that can be repeated on a short way
-// of its own, all others by http.Transport. Answers that stall break off on both.
+// carrier has the ways to Mattermost: a short one for what can be repeated, and
+// http.Transport for all others. Answers that stall break off on both.
 type carrier struct {
 	direct *direct // nil where there is no short way
 	rest   http.RoundTripper
@@ -22,12 +22,8 @@ func newCarrier(o Options) carrier {
 	return c
 }
 
-// carry sends a request, whose header is shared and is written as lines, and returns the
-// answer as http.RoundTripper does.
-func (c carrier) carry(r *http.Request, lines []byte) (*http.Response, error) {
-	if c.direct != nil && isRepeatable(r) {
-		return c.direct.carry(r, lines)
-	}
+// carry is for every request.
+func (c carrier) carry(r *http.Request) (*http.Response, error) {
 	r.Header = anonymous(r.Header)
 	res, err := c.rest.RoundTrip(r)
 	if err == nil {

@@ -47,19 +47,20 @@ func newDirect(upstream *url.URL, t *http.Transport, stall time.Duration) *direc
 func isRepeatable(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return r.Body == nil && len(r.Header["Expect"]) == 0 &&
+		return r.ContentLength == 0 && len(r.Header["Expect"]) == 0 &&
 			!strings.ContainsAny(r.URL.RawQuery, " \r\n")
 	}
 	return false
 }
 
-// carry is for what isRepeatable. The lines are the request's after the first.
-func (d *direct) carry(r *http.Request, lines []byte) (*http.Response, error) {
+// carry is for what isRepeatable: r asks for target, and the lines after the first are
+// these.
+func (d *direct) carry(r *http.Request, target string, lines []byte) (*http.Response, error) {
 	if lines == nil {
 		return nil, errHeaderLine
 	}
 	if kept := d.idle.take(); kept != nil {
-		res, err := d.ask(kept, r, lines)
+		res, err := d.ask(kept, r, target, lines)
 		if err == nil || kept.heard || r.Context().Err() != nil || isTimeout(err) {
 			return res, err
 		}
@@ -68,13 +69,13 @@ func (d *direct) carry(r *http.Request, lines []byte) (*http.Response, error) {
 	if err != nil {
 		return nil, whyEnded(r.Context(), err)
 	}
-	return d.ask(fresh, r, lines)
+	return d.ask(fresh, r, target, lines)
 }
 
 // ask uses up a connection, unless the answer's body gives it back.
-func (d *direct) ask(c *wire, r *http.Request, lines []byte) (*http.Response, error) {
+func (d *direct) ask(c *wire, r *http.Request, target string, lines []byte) (*http.Response, error) {
 	c.watch(r.Context())
-	res, err := d.exchange(c, r, lines)
+	res, err := d.exchange(c, r, target, lines)
 	if err != nil {
 		c.unwatch()
 		_ = c.Close()
@@ -86,11 +87,11 @@ func (d *direct) ask(c *wire, r *http.Request, lines []byte) (*http.Response, er
 
 // exchange sends a request and reads the header of the final answer; informational
 // ones are nobody's business here, and count towards its size.
-func (d *direct) exchange(c *wire, r *http.Request, lines []byte) (*http.Response, error) {
+func (d *direct) exchange(c *wire, r *http.Request, target string, lines []byte) (*http.Response, error) {
 	if err := c.begin(d.headerMost, d.headerWait); err != nil {
 		return nil, err
 	}
-	if err := c.send(r, lines); err != nil {
+	if err := c.send(r.Method, target, lines); err != nil {
 		return nil, err
 	}
 	for {

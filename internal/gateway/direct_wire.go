@@ -5,7 +5,6 @@ import (
 	"context"
 	"math"
 	"net"
-	"net/http"
 	"time"
 
 	"matterpass/internal/http1"
@@ -100,9 +99,8 @@ func (c *wire) Read(p []byte) (int, error) {
 }
 
 // send writes a request without a body, of which lines are all but the first.
-func (c *wire) send(r *http.Request, lines []byte) error {
-	b := append(c.out[:0], r.Method...)
-	b = append(append(b, ' '), r.URL.RequestURI()...)
+func (c *wire) send(method, target string, lines []byte) error {
+	b := append(append(append(c.out[:0], method...), ' '), target...)
 	b = append(append(b, " HTTP/1.1\r\n"...), lines...)
 	c.out = b
 	_, err := c.Write(b)

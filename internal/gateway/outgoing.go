@@ -24,6 +24,14 @@ func (x *exchange) outgoing() *http.Request {
 	return out
 }
 
+// target is what Mattermost is asked for: outgoing's, which is dear.
+func (x *exchange) target() string {
+	if x.Upstream.Path == "" || x.Upstream.Path == "/" {
+		return x.r.URL.RequestURI()
+	}
+	return x.outgoing().URL.RequestURI()
+}
+
 // askOnce spells in another way what net/http takes for leave to send a POST
 // again when its connection breaks. It goes on for whom it is meant for.
 func askOnce(h http.Header) {

@@ -30,11 +30,10 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, heard *said, o
 }
 
 func (x *exchange) ask() {
-	out := x.outgoing()
-	if out.Body != nil {
+	res, err := x.carry()
+	if x.body != nil {
 		defer x.body.end()
 	}
-	res, err := x.carrier.carry(out, x.lines)
 	if err != nil {
 		x.fail(err)
 		return
@@ -45,6 +44,14 @@ func (x *exchange) ask() {
 		return
 	}
 	x.relay(res)
+}
+
+// carry goes the short way to Mattermost where there is one.
+func (x *exchange) carry() (*http.Response, error) {
+	if direct := x.carrier.direct; direct != nil && isRepeatable(x.r) {
+		return direct.carry(x.r, x.target(), x.lines)
+	}
+	return x.carrier.carry(x.outgoing())
 }
 
 // errUnasked is for a 101, the one final answer below 200.

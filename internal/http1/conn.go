@@ -60,12 +60,12 @@ func (c *conn) serve() {
 	defer c.watch.slow.Stop()
 	wait := c.front.server.ReadHeaderTimeout // unused connections are kept for less long than used ones
 	for {
-		r, err := c.next(wait)
+		q, err := c.next(wait)
 		if errors.Is(err, errUnusual) {
 			c.handOver()
 			return
 		}
-		if err != nil || !c.answer(r) || !c.becomeIdle() {
+		if err != nil || !c.answer(q) || !c.becomeIdle() {
 			_ = c.Close()
 			return
 		}
@@ -76,33 +76,33 @@ func (c *conn) serve() {
 var errUnusual = errors.New("something for net/http")
 
 // next waits for a request and reads its head.
-func (c *conn) next(wait time.Duration) (*http.Request, error) {
+func (c *conn) next(wait time.Duration) (request, error) {
 	c.arm(wait)
 	if _, err := c.in.Peek(1); err != nil {
-		return nil, err
+		return request{}, err
 	}
 	if !c.state.CompareAndSwap(waiting, busy) {
-		return nil, net.ErrClosed
+		return request{}, net.ErrClosed
 	}
 	for isWhole := true; ; isWhole = false {
 		came, _ := c.in.Peek(c.in.Buffered()) // what is buffered can be peeked at
-		r, said, size, err := parseRequest(came, c.said)
+		q, err := parseRequest(came, c.said)
 		switch {
 		case err == nil:
-			_, _ = c.in.Discard(size)
-			c.remember(said)
-			return r, nil
+			_, _ = c.in.Discard(q.size)
+			c.remember(q.section)
+			return q, nil
 		case !errors.Is(err, errPartial):
-			return nil, err
+			return request{}, err
 		case len(came) == headMost:
-			return nil, errUnusual
+			return request{}, errUnusual
 		}
 		if isWhole { // it was to be: from now on the clock runs, for all of the rest together
 			c.armed.Store(0)
 			c.arm(c.front.server.ReadHeaderTimeout)
 		}
 		if _, err := c.in.Peek(len(came) + 1); err != nil {
-			return nil, err
+			return request{}, err
 		}
 	}
 }
@@ -114,11 +114,11 @@ func (c *conn) remember(said *section) {
 }
 
 // answer reports whether another request may come on the connection.
-func (c *conn) answer(r *http.Request) (again bool) {
+func (c *conn) answer(q request) (again bool) {
 	ctx, leave := context.WithCancel(c.saidWith)
-	sent := c.receive(r)
-	r = r.WithContext(ctx)
+	r := q.with(ctx)
 	r.RemoteAddr = c.remote
+	sent := c.receive(r)
 	w := newResponse(c, r, leave, sent)
 	c.watch.begin(time.Now(), leave, sent)
 	defer func() {

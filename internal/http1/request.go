@@ -2,6 +2,7 @@ package http1
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,30 +11,42 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// parseRequest reads the request that came begins with, and says which fields its
-// head has: those before, where they are the same. What it does not take is errPartial
-// or errUnusual.
-func parseRequest(came []byte, before *section) (*http.Request, *section, int, error) {
+// request is one that was read.
+type request struct {
+	method, target string
+	address        *url.URL
+	*section
+	size int // of its head, in bytes
+}
+
+// parseRequest reads the request that came begins with. Its section is the one before,
+// where they are the same. What it does not take is errPartial or errUnusual.
+func parseRequest(came []byte, before *section) (request, error) {
 	first, s, err := parseHead(came, before)
 	if errors.Is(err, errPartial) {
-		return nil, nil, 0, judgePartial(came)
+		return request{}, judgePartial(came)
 	}
 	if err != nil || s.host == "" || !httpguts.ValidHostHeader(s.host) {
-		return nil, nil, 0, errUnusual
+		return request{}, errUnusual
 	}
 	method, target, ok := parseRequestLine(first)
 	if !ok {
-		return nil, nil, 0, errUnusual
+		return request{}, errUnusual
 	}
 	address, err := url.ParseRequestURI(target)
 	if err != nil {
-		return nil, nil, 0, errUnusual
+		return request{}, errUnusual
 	}
-	return &http.Request{
-		Method: method, URL: address, RequestURI: target, Host: s.host, Header: s.header,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: http.NoBody, ContentLength: max(0, s.length),
-	}, s, len(first) + len(crlf) + len(s.text), nil
+	return request{method, target, address, s, len(first) + len(crlf) + len(s.text)}, nil
+}
+
+// with is the request as handlers get it, without a body.
+func (q request) with(ctx context.Context) *http.Request {
+	r := new(http.Request).WithContext(ctx)
+	r.Method, r.URL, r.RequestURI, r.Host, r.Header = q.method, q.address, q.target, q.host, q.header
+	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
+	r.Body, r.ContentLength = http.NoBody, max(0, q.length)
+	return r
 }
 
 // judgePartial keeps only those waiting who may still send something ordinary.
