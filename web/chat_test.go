@@ -226,7 +226,7 @@ func (f *fakeChat) session(w http.ResponseWriter, email string) {
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"user": map[string]string{"id": "id-" + name, "username": name, "email": strings.ToLower(email)},
 		"team": "erp", "url": f.url + "/erp/channels/town-square", "expires_at": "2030-01-01T00:00:00Z",
-		"subject": subjectOf(email),
+		"subjects": []string{subjectOf(email)},
 	})
 }
 

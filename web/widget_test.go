@@ -23,6 +23,7 @@ func TestWidget(t *testing.T) {
 		"a change of user ends the old session and frame first":   switchesUser,
 		"a change of subject does so whatever the addresses are":  switchesSubject,
 		"a proof of somebody else than the page named is refused": refusesOthers,
+		"a subject that is no hash is said so, and costs nothing": saysNoHash,
 		"an answer for the former user is dropped":                dropsOldAnswers,
 		"blocked cookies are named, with a way out":               namesBlockedCookies,
 		"a second factor is asked for and sent":                   asksForCode,
@@ -165,48 +166,6 @@ func countsDown(t tab, chat *fakeChat) {
 		t.Errorf("%d logins while waiting, want 1", n)
 	}
 	t.Screenshot("waiting")
-}
-
-func switchesUser(t tab, chat *fakeChat) {
-	host(t, chat)
-	t.Do(putDemo)
-	state(t, "ready")
-	t.Do(`window.old = frame(), chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test")`)
-	want(t, "old frame in the page", t.Text("old.isConnected"), "false")
-	t.Wait(`events.includes("ready:dana")`)
-	want(t, "calls", chat.order(), "health session login session page:demo@erp.test health session logout session login session page:dana@erp.test")
-	want(t, "logout", chat.seen("logout")[0].body, `{"forget":true}`)
-	want(t, "events", t.Text("events"), "signin:demo,ready:demo,signout,signin:dana,ready:dana")
-	want(t, "frames", t.Text(`chat.shadowRoot.querySelectorAll("iframe").length`), "1")
-}
-
-func switchesSubject(t tab, chat *fakeChat) {
-	host(t, chat)
-	t.Do(`put("", {subject: "` + subjectOf("demo@erp.test") + `"}, credentials("demo@erp.test"))`)
-	state(t, "ready")
-	t.Do(`chat.credentials = credentials("dana@erp.test"), chat.subject = "` + subjectOf("dana@erp.test") + `"`)
-	t.Wait(`events.includes("ready:dana")`)
-	want(t, "calls", chat.order(), "health session login session page:demo@erp.test health session logout session login session page:dana@erp.test")
-	want(t, "events", t.Text("events"), "signin:demo,ready:demo,signout,signin:dana,ready:dana")
-}
-
-func refusesOthers(t tab, chat *fakeChat) {
-	host(t, chat)
-	t.Do(`put("", {subject: "` + subjectOf("demo@erp.test") + `"}, credentials("dana@erp.test"))`)
-	state(t, "error")
-	says(t, chat, "named one person and brought the proof of another", "ask your help desk")
-	want(t, "calls", chat.order(), "health session login session logout")
-	want(t, "events", t.Text("events"), "error:person_mismatch")
-}
-
-func dropsOldAnswers(t tab, chat *fakeChat) {
-	chat.on("login", answer{hold: make(chan struct{})}, works) // until the browser gives up
-	host(t, chat)
-	t.Do(putDemo)
-	state(t, "signing-in")
-	t.Do(`chat.setAttribute("email", "dana@erp.test"), chat.credentials = credentials("dana@erp.test")`)
-	t.Wait(`events.includes("ready:dana")`)
-	want(t, "events", t.Text("events"), "signin:dana,ready:dana")
 }
 
 func namesBlockedCookies(t tab, chat *fakeChat) {

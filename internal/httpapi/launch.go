@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"matterpass/internal/cookie"
@@ -170,7 +171,13 @@ func (a *API) isSomebodyElse(r *http.Request, who login.Identity) (bool, error) 
 	if errors.Is(err, login.ErrSignedOut) {
 		return false, nil
 	}
-	return err == nil && session.User.Email != who.Email, err
+	if err != nil || session.User.Email == who.Email {
+		return false, err
+	}
+	links, err := a.Login.LinksOf(r.Context(), session.User.ID)
+	return err == nil && !slices.ContainsFunc(links, func(l login.Link) bool {
+		return l.Issuer == who.Issuer && l.Subject == who.Subject
+	}), err
 }
 
 func nameOf(who login.Identity) string {

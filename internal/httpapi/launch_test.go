@@ -48,7 +48,12 @@ func (h *house) launch(body string) answer {
 
 func (h *house) ticket(more string) string {
 	h.t.Helper()
-	got := h.launch(`{"subject":"4711","email":"demo@erp.test","origin":"` + erpOrigin + `"` + more + `}`)
+	return h.ticketFor(`{"subject":"4711","email":"demo@erp.test","origin":"` + erpOrigin + `"` + more + `}`)
+}
+
+func (h *house) ticketFor(body string) string {
+	h.t.Helper()
+	got := h.launch(body)
 	address, _ := got.json(h.t)["url"].(string)
 	text, found := strings.CutPrefix(address, chatOrigin+"/launch#")
 	if got.StatusCode != http.StatusCreated || !found {

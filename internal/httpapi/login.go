@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -26,7 +27,8 @@ type signedIn struct {
 	Team      string     `json:"team"`
 	URL       string     `json:"url"`        // for the iframe
 	ExpiresAt *time.Time `json:"expires_at"` // null where Mattermost does not say
-	Subject   string     `json:"subject,omitempty"`
+	// Subjects are known to session alone, and missing where they cannot be looked up.
+	Subjects []string `json:"subjects,omitzero"`
 }
 
 type user struct {
@@ -154,23 +156,13 @@ func visitOf(r *http.Request, code string) login.Visit {
 func (a *API) signedIn(s login.Session) signedIn {
 	out := signedIn{
 		User: user{s.User.ID, s.User.Username, string(s.User.Email)},
-		Team: a.Team, URL: a.frameURL(), Subject: subjectHash(s.Subject),
+		Team: a.Team, URL: a.frameURL(),
 	}
 	if !s.ExpiresAt.IsZero() {
 		at := s.ExpiresAt.UTC().Truncate(time.Second)
 		out.ExpiresAt = &at
 	}
 	return out
-}
-
-// subjectHash is how a page names a person to the element without saying who it is:
-// SHA-256 in hexadecimal, empty for nobody.
-func subjectHash(subject string) string {
-	if subject == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(subject))
-	return hex.EncodeToString(sum[:])
 }
 
 // frameURL is what the ERP's iframe loads.
@@ -188,12 +180,49 @@ func (a *API) session(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return reply(w, http.StatusOK, a.signedIn(session))
+	out := a.signedIn(session)
+	out.Subjects = a.subjects(r.Context(), session.User)
+	return reply(w, http.StatusOK, out)
+}
+
+// subjects are the names by which a page can mean a person without telling who that
+// is: SHA-256, in hexadecimal, of their address, and of what those who vouch for them
+// call them, alone and behind the issuer.
+func (a *API) subjects(ctx context.Context, who login.User) []string {
+	links, err := a.Login.LinksOf(ctx, who.ID)
+	if err != nil {
+		return nil
+	}
+	names := []string{}
+	if who.Email != "" { // it may be one that is never signed in by
+		names = append(names, hashed(string(who.Email)))
+	}
+	for _, link := range links {
+		names = append(names, hashed(link.Subject), hashed(link.Issuer+"\n"+link.Subject))
+	}
+	return names
+}
+
+func hashed(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:])
 }
 
 type signOutRequest struct {
 	Everywhere bool `json:"everywhere"`
 	Forget     bool `json:"forget"`
+}
+
+// by is who ends it: another person who follows, or the one who is signed in.
+func (in signOutRequest) by() string {
+	switch {
+	case in.Everywhere:
+		return login.EndedEverywhere
+	case in.Forget:
+		return login.EndedBySwitch
+	default:
+		return login.EndedByUser
+	}
 }
 
 // signOut deletes the cookies whatever Mattermost answers: a person who signs
@@ -207,7 +236,7 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request) error {
 	if in.Forget {
 		forgetNext(w)
 	}
-	if err := a.Login.SignOut(r.Context(), cookie.TokenOf(r), in.Everywhere); err != nil && !errors.Is(err, login.ErrSignedOut) {
+	if err := a.Login.SignOut(r.Context(), cookie.TokenOf(r), in.by()); err != nil && !errors.Is(err, login.ErrSignedOut) {
 		record := middleware.RecordOf(r.Context())
 		record.Code, record.Err = "not_revoked", err
 	}

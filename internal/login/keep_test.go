@@ -210,7 +210,7 @@ func TestSigningOutEverywhereEndsWhatIsKnownHereToo(t *testing.T) {
 	k := &keeping{recordsOf: recordsOf{w}}
 	service := w.service(func(o *login.Options) { o.Records = k })
 	w.records[token] = login.Record{UserID: userID}
-	if err := service.SignOut(t.Context(), token, true); err != nil {
+	if err := service.SignOut(t.Context(), token, login.EndedEverywhere); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(k.endedUser, []string{userID}) || w.ended[token] != login.EndedEverywhere {
@@ -265,7 +265,7 @@ func TestWithoutAMemoryThereIsNothingToKeep(t *testing.T) {
 	if by := service.Standing(t.Context(), token, true); by != "" {
 		t.Errorf("ended by %q", by)
 	}
-	if err := service.SignOut(t.Context(), token, true); err != nil {
+	if err := service.SignOut(t.Context(), token, login.EndedEverywhere); err != nil {
 		t.Error(err)
 	}
 }
@@ -381,7 +381,7 @@ func TestASignOutAtMattermostIsRemembered(t *testing.T) {
 func TestAnEndIsKnownAsLongAsTheMemoryOfItIsNeeded(t *testing.T) {
 	w := newWorld()
 	service := w.service(func(o *login.Options) { o.Records = away{recordsOf{w}} })
-	if err := service.SignOut(t.Context(), token, false); err != nil {
+	if err := service.SignOut(t.Context(), token, login.EndedByUser); err != nil {
 		t.Fatal(err)
 	}
 	others := func(from int) {

@@ -99,6 +99,15 @@ func (s *Service) mayLink(ctx context.Context, who Identity, account Account) (r
 	return resolution{account: account, stranger: !ours}, nil
 }
 
+// LinksOf lists by whom and by which name the person of an account can be vouched for;
+// nobody where no links are kept.
+func (s *Service) LinksOf(ctx context.Context, userID string) ([]Link, error) {
+	if s.Links == nil {
+		return nil, nil
+	}
+	return s.Links.LinksOf(ctx, userID)
+}
+
 // is reports whose link it is.
 func (i Identity) is(link Link) bool { return i.Issuer == link.Issuer && i.Subject == link.Subject }
 

@@ -35,9 +35,6 @@ type Session struct {
 	Device string
 	// Switched: somebody else used this browser before.
 	Switched bool
-	// Subject is whom a proof named; the address, where there was none. Empty where
-	// that is not known for now.
-	Subject string
 }
 
 // Client is where a request came from.

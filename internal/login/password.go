@@ -117,7 +117,7 @@ func (s *Service) withPassword(ctx context.Context, a Attempt) (Session, error) 
 		return Session{}, err
 	}
 	device = s.Devices.renewed(device)
-	session.Device, session.Subject = s.Devices.remember(device, account), string(session.User.Email)
+	session.Device = s.Devices.remember(device, account)
 	s.note(ctx, session, device)
 	return session, nil
 }

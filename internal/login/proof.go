@@ -189,7 +189,7 @@ func (s *Service) redeemed(ctx context.Context, p Proof, v Visit, found resoluti
 	if err := s.deliverable(ctx, session, v.Previous); err != nil {
 		return Session{}, err
 	}
-	session.Device, session.Subject = s.Devices.remember(device, string(account.Email)), p.Subject
+	session.Device = s.Devices.remember(device, string(account.Email))
 	return session, nil
 }
 

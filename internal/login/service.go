@@ -1,7 +1,6 @@
 package login
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -139,36 +138,20 @@ func (s *Service) Current(ctx context.Context, token, csrf string) (Session, err
 	if !isID(token) || s.Standing(ctx, token, false) != "" {
 		return Session{}, ErrSignedOut
 	}
-	session, err := s.Sessions.Find(ctx, token, csrf)
-	if err == nil {
-		session.Subject = s.subject(ctx, token, session.User)
-	}
-	return session, err
+	return s.Sessions.Find(ctx, token, csrf)
 }
 
-// subject is whom a session was made for, in the words of who vouched for them.
-func (s *Service) subject(ctx context.Context, token string, user User) string {
-	if s.Records == nil {
-		return string(user.Email)
-	}
-	record, err := s.Records.Find(ctx, token)
-	if err != nil && !errors.Is(err, ErrUnknown) {
-		return ""
-	}
-	return cmp.Or(record.Subject, string(user.Email))
-}
-
-// SignOut ends the session of token, or every session of its user. A page that is
-// left at the same moment takes nothing of that back.
-func (s *Service) SignOut(ctx context.Context, token string, everywhere bool) error {
+// SignOut ends the session of token, or every session of its user where by is
+// EndedEverywhere. A page that is left at the same moment takes nothing of that back.
+func (s *Service) SignOut(ctx context.Context, token, by string) error {
 	ctx = context.WithoutCancel(ctx)
 	switch {
 	case !isID(token):
 		return nil
-	case everywhere:
+	case by == EndedEverywhere:
 		return s.endEverywhere(ctx, token)
 	default:
-		return s.end(ctx, token, EndedByUser)
+		return s.end(ctx, token, by)
 	}
 }
 

@@ -31,44 +31,13 @@ func TestCurrentAsksOnlyForWhatCanBeASession(t *testing.T) {
 	}
 }
 
-func TestASessionSaysWhomItWasMadeFor(t *testing.T) {
-	w := newWorld()
-	w.mattermost.find = func(context.Context, string, string) (login.Session, error) {
-		return login.Session{User: login.User{ID: userID, Email: "demo@erp.test"}}, nil
-	}
-	for name, tc := range map[string]struct {
-		record  *login.Record
-		records login.Records
-		want    string
-	}{
-		"by an assertion":    {record: &login.Record{UserID: userID, Issuer: "https://erp.test", Subject: "4711"}, records: recordsOf{w}, want: "4711"},
-		"by a password":      {record: &login.Record{UserID: userID}, records: recordsOf{w}, want: "demo@erp.test"},
-		"elsewhere":          {records: recordsOf{w}, want: "demo@erp.test"},
-		"nothing is kept":    {want: "demo@erp.test"},
-		"the memory is away": {records: away{recordsOf{w}}, want: ""}, // it may be another's
-	} {
-		t.Run(name, func(t *testing.T) {
-			clear(w.records)
-			if tc.record != nil {
-				w.records[token] = *tc.record
-			}
-			service := w.service(func(o *login.Options) { o.Records = tc.records })
-			session, err := service.Current(t.Context(), token, "")
-			if err != nil || session.Subject != tc.want {
-				t.Errorf("%q, %v, want %q", session.Subject, err, tc.want)
-			}
-		})
-	}
-}
-
 func TestSignOutEndsOneOrEverySession(t *testing.T) {
 	m := &mattermost{}
 	service := newService(m)
 	for _, step := range []struct {
-		token      string
-		everywhere bool
-	}{{token, false}, {token, true}, {"nonsense", false}, {"", true}} {
-		if err := service.SignOut(t.Context(), step.token, step.everywhere); err != nil {
+		token, by string
+	}{{token, login.EndedByUser}, {token, login.EndedEverywhere}, {"nonsense", login.EndedBySwitch}, {"", login.EndedEverywhere}} {
+		if err := service.SignOut(t.Context(), step.token, step.by); err != nil {
 			t.Error(err)
 		}
 	}

@@ -15,8 +15,8 @@
  * | attribute | meaning |
  * |---|---|
  * | `server` | Matterpass's origin; default: where this module came from |
- * | `subject` | who the host page says is signed in, as SHA-256 in hexadecimal of the `sub` in your assertions or tickets, or of the address in lower case where people sign in with a password: somebody else's chat session is ended first, and what they stored is cleared; credentials of somebody else open nothing. Without it and `email`, any session is taken |
- * | `email` | the same by an address, where it is the one in Mattermost and stays so; with both, `subject` decides |
+ * | `subject` | who the host page says is signed in, as SHA-256 in hexadecimal of the `sub` in its assertions or tickets, or of the address in lower case: somebody else's chat session is ended first, and what they stored is cleared; credentials of somebody else open nothing. Without it and `email`, any session is taken |
+ * | `email` | the same by the address in Mattermost, but credentials are not looked at; with both, `subject` decides |
  * | `channel` | what to show first, a target as for {@link MattermostChat.open}; a change opens it |
  * | `theme` | `light`, `dark`, or `auto` (default: as the system says) |
  * | `locale` | BCP 47; the language of the shell's cards: `en` (default) or `de` |
@@ -152,8 +152,8 @@ export interface Session {
   url: string;
   /** RFC 3339, UTC; null where Mattermost does not say. */
   expires_at: string | null;
-  /** Whom it was made for, as in the attribute; missing while that cannot be looked up. */
-  subject?: string;
+  /** What `subject` can be for this person; missing while that cannot be looked up. */
+  subjects?: string[];
 }
 
 /** Why chat is not shown: the server's problem (RFC 9457) or the element's own. */
@@ -163,7 +163,8 @@ export interface ChatError {
    * origin is not allowed: a browser cannot tell), `cookies_blocked`, `not_live`
    * (cookies were let in, but not to chat's live connection),
    * `credentials_missing` (none set, or the function failed), `person_mismatch`
-   * (they were of somebody else than `subject` says), `session_expired`,
+   * (they were of somebody else than `subject` says), `subject_invalid`
+   * (it is no SHA-256 in hexadecimal), `session_expired`,
    * `not_provisioned` (no team).
    */
   code: string;

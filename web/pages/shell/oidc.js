@@ -3,7 +3,7 @@
 // pop-up; its cookies are another partition's, so it hands a ticket over.
 
 import { codeForm, language, make } from "./cards.js";
-import { personOf } from "./session.js";
+import { admit } from "./session.js";
 import { foreign, wipe } from "./storage.js";
 
 const WORDS = {
@@ -67,7 +67,9 @@ export function listen(handle, { scope = globalThis, signal }) {
 async function redeem(it, ticket, code) {
   try {
     const session = await it.call("launch/redeem", { ticket, embedder: it.embedder ?? "", confirmed: true, mfa_code: code });
-    if (foreign(personOf(session), true)) await wipe();
+    const kept = await it.call("session");
+    if (kept) await admit(it, kept);
+    if (foreign(session)) await wipe();
     if (!it.signal.aborted) it.done();
   } catch (error) {
     if (it.signal.aborted) return;
@@ -97,6 +99,7 @@ const buttons = (it, words) => it.providers.map((provider) =>
 // company shows the way in. it has
 //   providers         {id, name} each; the first is the default
 //   locale, say       the person's language, and the cards' words in it
+//   person            whom the host page names, as for enter
 //   embedder, target  the host page's origin, and where in the chat to go
 //   call, signal      Matterpass; aborted when something else is shown
 //   show, done, fail  a card; there is a session; there is a problem

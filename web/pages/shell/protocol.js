@@ -18,7 +18,7 @@ const isCredentials = (value) =>
 
 // What the host may say, and the members of each message.
 export const FROM_HOST = {
-  hello: { email: optional(text(320)), subject: optional(text(256)), theme: optional(text(16)), locale: optional(text(35)), target: optional(text(512)), label: optional(text(120)), again: optional(flag) },
+  hello: { email: optional(text(320)), subject: optional(text(1024)), theme: optional(text(16)), locale: optional(text(35)), target: optional(text(512)), label: optional(text(120)), again: optional(flag) },
   credentials: { id: Number.isSafeInteger, credentials: optional(isCredentials) },
   open: { target: text(512) },
   theme: { theme: optional(text(16)) },

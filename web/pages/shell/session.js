@@ -1,7 +1,7 @@
 // Signing in: the calls to Matterpass, when to try again, and the walk from
 // "who is there" to a session that this browser keeps. It shows nothing.
 
-import { isOther } from "./storage.js";
+import { means } from "./storage.js";
 
 export const TRIES = 3;
 export const PATIENCE = 10_000; // ms for a request; a longer pause is counted down
@@ -42,9 +42,6 @@ export function caller(signal) {
   };
 }
 
-// personOf is whom a session was made for (storage.js).
-export const personOf = ({ user, subject }) => ({ email: user.email, subject });
-
 // alone lets one sign-in of this browser through at a time: several elements, on
 // one page or in several tabs, share the session of the first.
 export const alone = (work, signal, locks = globalThis.navigator?.locks) =>
@@ -60,7 +57,7 @@ function login(it, { token, ticket, email, password, mfa_code: given }) {
 
 // enter answers the session of the person whom the host page means: the one that
 // is there, or a new one. it has
-//   person       whom the host says, as far as it does
+//   person       {email, subject} whom the host names, as far as it does
 //   code         of the second factor, if it was asked for
 //   guarded      false where no host page vouches for anybody
 //   embedder     the host page's origin
@@ -70,35 +67,38 @@ function login(it, { token, ticket, email, password, mfa_code: given }) {
 //   on           told of "signing-in", "signout" and "signin"
 export async function enter(it, again = false) {
   const found = await it.call("session");
-  if (found && (!it.guarded || (isMeant(it.person, found) && !it.foreign(personOf(found), true)))) return found;
+  if (found && (!it.guarded || (isMeant(it.person, found) && !it.foreign(found)))) return found;
   if (found && again) throw problem(401, { code: "cookies_blocked" }); // they cannot be taken away
   if (found) return change(it, true);
   if (!it.guarded) throw problem(401, { code: "signed_out" });
-  if (isSaid(it.person) && it.foreign(it.person)) return change(it, false);
+  if ((it.person.email || it.person.subject) && it.foreign(it.person)) return change(it, false);
   it.on("signing-in");
   const given = await it.ask();
   if (!given) throw problem(401, { code: "credentials_missing" });
-  if (given.email && it.foreign({ email: given.email })) return change(it, false);
-  const session = await login(it, given);
+  if (given.password && it.foreign({ email: given.email })) return change(it, false);
+  const made = await login(it, given);
   await sleep(PAUSE);
   const kept = await it.call("session");
-  if (kept?.user.id !== session.user.id) throw problem(401, { code: "cookies_blocked" });
-  if (isOther({ subject: it.person.subject }, { subject: session.subject })) {
-    await it.call("logout", { forget: true }); // before anybody sees it
-    throw problem(401, { code: "person_mismatch" });
-  }
-  it.on("signin", session);
-  if (it.foreign(personOf(session), true)) await it.clean(); // nobody had said who it would be
-  return session;
+  if (kept?.user.id !== made.user.id) throw problem(401, { code: "cookies_blocked" });
+  await admit(it, kept);
+  it.on("signin", kept);
+  if (it.foreign(kept)) await it.clean(); // nobody had said who it would be
+  return kept;
 }
 
-const isSaid = ({ email, subject }) => Boolean(email || subject);
-
-// isMeant: whose session it is may not be known for the moment, and then nobody gets it.
+// isMeant throws where it cannot be told: then nobody gets a session, or loses it.
 function isMeant(person, session) {
-  const other = isOther(person, personOf(session));
-  if (other === undefined && isSaid(person)) throw problem(503, { code: "busy" });
-  return !other;
+  const meant = means(person, session);
+  if (meant === undefined) throw problem(503, { code: "store_unavailable" });
+  return meant;
+}
+
+// admit ends a session of somebody else than the host page's subject, before anybody
+// sees it. An address may be another one in Mattermost.
+export async function admit({ call, person: { subject } }, session) {
+  if (isMeant({ subject }, session)) return;
+  await call("logout", {});
+  throw problem(401, { code: "person_mismatch" });
 }
 
 // change: the former person's session ends before anything of the next one's

@@ -8,7 +8,7 @@ import { listen } from "./live.js";
 import { notifier } from "./notify.js";
 import { company } from "./oidc.js";
 import { converse } from "./protocol.js";
-import { PATIENCE, PAUSE, TRIES, alone, backoff, caller, enter, personOf, problem, retriable, sleep } from "./session.js";
+import { PATIENCE, PAUSE, TRIES, alone, backoff, caller, enter, problem, retriable, sleep } from "./session.js";
 import { foreign, lasting, ofTab, own, wipe } from "./storage.js";
 import { counter } from "./unread.js";
 
@@ -109,11 +109,14 @@ function leave() {
   frame = undefined;
 }
 
+const named = () => ({ email: host.email, subject: host.subject });
 const me = () => (host.subject ?? host.email ?? "").toLowerCase();
+const isHash = (text) => /^[0-9a-f]{64}$/i.test(text);
 
 async function start(attempt, { code, quiet } = {}) {
   leave();
   const { signal } = (turn = new AbortController());
+  if (host.subject && !isHash(host.subject)) return fail(problem(400, { code: "subject_invalid" }), TRIES);
   if (hosted && ofTab.get(LEFT) === me()) return signedOut();
   for (; !signal.aborted; attempt++) {
     state("checking", ...progress(quiet ? say.states.renewing : say.states.checking));
@@ -149,7 +152,7 @@ async function refused(thrown, attempt, signal, code) {
 // offer is for a host page that says nothing of who somebody is.
 function offer(signal) {
   company({
-    providers: config.oidc, locale: host.locale, say, embedder, target, signal, call: caller(signal),
+    providers: config.oidc, locale: host.locale, say, person: named(), embedder, target, signal, call: caller(signal),
     show: (...content) => state("signed-out", ...content),
     done: () => start(1), fail: (error) => fail(error, 1),
   });
@@ -161,9 +164,9 @@ function climb(signal, code, quiet) {
     signal.throwIfAborted();
     if (hosted) await tryRung(call);
     return enter({
-      person: { email: host.email, subject: host.subject }, code, guarded: hosted, embedder, call, clean,
+      person: named(), code, guarded: hosted, embedder, call, clean,
       ask: () => ask(quiet ? "expired" : "signed-out"),
-      foreign: (person, signedIn) => sameOrigin && !wiped && foreign(person, signedIn),
+      foreign: (whose) => sameOrigin && !wiped && foreign(whose),
       on(what, session) {
         if (what === "signing-in") state(what, ...progress(quiet ? say.states.renewing : say.states[what]));
         else tell(what, session);
@@ -253,7 +256,7 @@ function deafness(know) {
 
 async function open(session, signal) {
   ofTab.remove(LEFT);
-  own(personOf(session));
+  own(session);
   state("opening", ...progress(say.states.opening));
   if (sameOrigin) await calm(session.user.id);
   if (signal.aborted) return;

@@ -36,34 +36,37 @@ export const ofTab = guarded("sessionStorage");
 const OURS = "matterpass.";
 const OWNER = OURS + "owner";
 
-// A person is {email, subject}, as far as they are known: the subject by its hash.
-// isOther tells whether they are two; undefined where nothing tells.
-export function isOther(one, two) {
-  if (one.subject && two.subject) return one.subject.toLowerCase() !== two.subject.toLowerCase();
-  if (one.email && two.email) return one.email.toLowerCase() !== two.email.toLowerCase();
-  return undefined;
+// means tells whether who the host page names ({email, subject}, as far as it does) is
+// the person of a session ({user, subjects}); undefined where that is not known.
+export function means({ email, subject }, { user, subjects }) {
+  if (subject) return subjects?.includes(subject.toLowerCase());
+  return email ? user.email.toLowerCase() === email.toLowerCase() : true;
 }
 
-// foreign tells whether what Mattermost stored here may be somebody else's: its
-// drafts outlive sessions (docs/webapp.md G2). Where nobody put a name to it,
-// it is the signed-in person's own.
-export function foreign(person, signedIn) {
-  const owner = lasting.get(OWNER);
-  if (owner !== undefined) return isOther(read(owner), person) ?? !signedIn;
-  return !signedIn && lasting.keys().some((key) => !key.startsWith(OURS));
-}
-
-// read is nobody for what is not ours: every page of this origin can write here.
-function read(owner) {
+// owner is the session whose texts are stored here, if there was one; null for one that
+// is garbled: every page of this origin can write here.
+function owner() {
+  const text = lasting.get(OWNER);
+  if (text === undefined) return undefined;
   try {
-    const { email, subject } = JSON.parse(owner);
-    return { email: String(email), subject: subject && String(subject) };
+    const it = JSON.parse(text);
+    return { user: { id: String(it.user.id), email: String(it.user.email) }, subjects: [it.subjects ?? []].flat() };
   } catch {
-    return {};
+    return null;
   }
 }
 
-export const own = ({ email, subject }) => lasting.set(OWNER, JSON.stringify({ email, subject }));
+// foreign tells whether what Mattermost stored here may be somebody else's: its
+// drafts outlive sessions (docs/webapp.md G2). The person is of a session, or only
+// named. Where nobody put a name to it, it is the signed-in person's own.
+export function foreign(person) {
+  const whose = owner();
+  if (whose === null) return true;
+  if (whose) return person.user ? person.user.id !== whose.user.id : !means(person, whose);
+  return !person.user && lasting.keys().some((key) => !key.startsWith(OURS));
+}
+
+export const own = ({ user: { id, email }, subjects }) => lasting.set(OWNER, JSON.stringify({ user: { id, email }, subjects }));
 
 // wipe does what Clear-Site-Data could not, on plain http: as far as scripts can.
 export async function wipe() {

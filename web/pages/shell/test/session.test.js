@@ -36,7 +36,7 @@ test("a proxy's page becomes the same shape", () => {
   assert.equal(problem(502).code, "upstream_unavailable");
 });
 
-const codes = ["login_refused", "origin_refused", "rate_limited", "upstream_invalid", "upstream_unavailable", "busy", "upstream_timeout", "invalid_request", "unreachable", "cookies_blocked", "not_live", "credentials_missing", "session_expired", "not_provisioned", "seat_limit", "ticket_spent", "ticket_missing", "embedder_refused", "person_mismatch", "conflict", "mint_refused", "constructor", "never heard of it"];
+const codes = ["login_refused", "origin_refused", "rate_limited", "upstream_invalid", "upstream_unavailable", "busy", "upstream_timeout", "invalid_request", "unreachable", "cookies_blocked", "not_live", "credentials_missing", "session_expired", "not_provisioned", "seat_limit", "ticket_spent", "ticket_missing", "embedder_refused", "subject_invalid", "person_mismatch", "conflict", "mint_refused", "constructor", "never heard of it"];
 
 test("every code says what happened and what to do, in every language", () => {
   for (const locale of ["en", "de-AT"]) {
@@ -73,7 +73,8 @@ async function walk(answers, change = {}) {
   return { log, session: await enter(it).catch((error) => (log.push(error.code), undefined)) };
 }
 
-const session = (name, subject) => ({ user: { id: name, email: `${name}@erp.test` }, subject });
+const session = (name, ...subjects) => ({ user: { id: name, email: `${name}@erp.test` }, subjects });
+const unknown = (name) => ({ ...session(name), subjects: undefined });
 
 test("a session that is there is taken, and costs no sign-in", async () => {
   assert.deepEqual((await walk([session("demo")], { person: { email: "DEMO@erp.test" } })).log, ["session"]);
@@ -97,7 +98,7 @@ test("an assertion goes into the header, a ticket to where it is redeemed", asyn
 test("whose storage it is shows only once the assertion has said who it is", async () => {
   let foreign = true;
   const { log } = await walk([undefined, session("demo"), session("demo")], {
-    ask: async () => ({ token: "t" }), foreign: (person, signedIn) => signedIn && foreign, clean: async () => (foreign = false),
+    ask: async () => ({ token: "t" }), foreign: (whose) => whose.user && foreign, clean: async () => (foreign = false),
   });
   assert.equal(foreign, false);
   assert.equal(log.at(-1), "(signin)");
@@ -116,24 +117,39 @@ test("somebody else's session ends, and what they stored goes, before anything e
 
 const [DEMO, DANA] = ["a".repeat(64), "b".repeat(64)];
 
-test("a subject tells people apart whatever their addresses are", async () => {
+test("a subject tells people apart whatever their addresses are, and however they signed in", async () => {
   const demo = { person: { email: "former@erp.test", subject: DEMO.toUpperCase() } };
-  assert.deepEqual((await walk([session("demo", DEMO)], demo)).log, ["session"]);
-  const other = await walk([session("demo", DANA), true, undefined, session("demo", DEMO), session("demo", DEMO)], { person: { email: "demo@erp.test", subject: DEMO } });
+  assert.deepEqual((await walk([session("demo", DANA, DEMO)], demo)).log, ["session"]);
+  const other = await walk([session("demo", DANA), true, undefined, session("demo"), session("demo", DEMO)], { person: { email: "demo@erp.test", subject: DEMO } });
   assert.deepEqual(other.log.slice(0, 4), ["session", 'logout {"forget":true}', "(signout)", "clean"]);
   assert.equal(other.log.at(-1), "(signin)");
 });
 
 test("where it cannot be said whose session it is, nobody gets it and nobody loses it", async () => {
-  const { log, session: got } = await walk([session("dana")], { person: { subject: DEMO } });
-  assert.deepEqual(log, ["session", "busy"]);
+  for (const email of [undefined, "dana@erp.test", "demo@erp.test"]) {
+    const { log, session: got } = await walk([unknown("dana")], { person: { email, subject: DEMO } });
+    assert.deepEqual(log, ["session", "store_unavailable"]);
+    assert.equal(got, undefined);
+  }
+});
+
+test("a page that names an address is not let in by an account that has none", async () => {
+  const nameless = { user: { id: "x", email: "" }, subjects: [] };
+  for (const person of [{ email: "demo@erp.test" }, { subject: DEMO }]) {
+    const { log } = await walk([nameless, true, undefined, session("demo"), session("demo", DEMO)], { person });
+    assert.deepEqual([log[1], log.at(-1)], ['logout {"forget":true}', "(signin)"]);
+  }
+});
+
+test("a proof of somebody else than the page named opens nothing, and what is stored stays", async () => {
+  const { log, session: got } = await walk([undefined, session("dana"), session("dana", DANA), true], { person: { subject: DEMO }, ask: async () => ({ token: "t" }) });
+  assert.deepEqual(log.slice(-2), ["logout {}", "person_mismatch"]);
   assert.equal(got, undefined);
 });
 
-test("a proof of somebody else than the page named opens nothing", async () => {
-  const { log, session: got } = await walk([undefined, session("dana", DANA), session("dana", DANA), true], { person: { subject: DEMO }, ask: async () => ({ token: "t" }) });
-  assert.deepEqual(log.slice(-2), ['logout {"forget":true}', "person_mismatch"]);
-  assert.equal(got, undefined);
+test("an address beside a token says nothing", async () => {
+  const { log } = await walk([undefined, session("demo"), session("demo")], { foreign: (whose) => whose.email === "erp@other.test", ask: async () => ({ token: "t", email: "erp@other.test" }) });
+  assert.deepEqual(log, ["session", "(signing-in)", "login t", "session", "(signin)"]);
 });
 
 test("a session that does not go away is no loop", async () => {
