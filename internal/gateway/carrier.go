@@ -22,9 +22,8 @@ func newCarrier(o Options) carrier {
 	return c
 }
 
-// carry is for every request.
+// carry takes what is not for the short way.
 func (c carrier) carry(r *http.Request) (*http.Response, error) {
-	r.Header = anonymous(r.Header)
 	res, err := c.rest.RoundTrip(r)
 	if err == nil {
 		res.Body = &impatient{ReadCloser: res.Body, limit: c.stall}

@@ -212,7 +212,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	found, heard := find(g.routes, r.Method, path), g.hear(r)
-	ended := g.hasEnded(w, r, heard.token)
+	ended := g.hasEnded(w, r, heard.sent.session())
 	if ended {
 		r = asStranger(r)
 		heard = g.understand(r)

@@ -3,6 +3,7 @@ package gateway_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"matterpass/internal/cookie"
@@ -67,9 +70,21 @@ func start(t *testing.T, backend http.Handler, change ...func(*gateway.Options))
 
 func startBefore(t *testing.T, backend *httptest.Server, change ...func(*gateway.Options)) *rig {
 	t.Helper()
+	return startBehind(t, fronts["http1"], backend, change...)
+}
+
+// fronts take a gateway's connections: as the program does, and as it does where the
+// request is not ordinary.
+var fronts = map[string]func(net.Listener, *http.Server) net.Listener{
+	"http1":    func(l net.Listener, s *http.Server) net.Listener { return http1.Before(l, s) },
+	"net/http": func(l net.Listener, _ *http.Server) net.Listener { return l },
+}
+
+func startBehind(t *testing.T, front func(net.Listener, *http.Server) net.Listener, backend *httptest.Server, change ...func(*gateway.Options)) *rig {
+	t.Helper()
 	rig := &rig{t: t, backend: backend}
-	front := httptest.NewUnstartedServer(nil)
-	rig.host = front.Listener.Addr().String()
+	server := httptest.NewUnstartedServer(nil)
+	rig.host = server.Listener.Addr().String()
 	rig.url = "http://" + rig.host
 	o := gateway.Options{
 		Upstream: parse(t, backend.URL), Public: parse(t, rig.url), AllowedOrigins: []string{erp},
@@ -80,16 +95,30 @@ func startBefore(t *testing.T, backend *httptest.Server, change ...func(*gateway
 	}
 	rig.Gateway = gateway.New(o)
 	shape := func(*http.Request) cookie.Policy { return cookie.Policy{} }
-	front.Config.Handler = cookie.Middleware(shape)(rig.Gateway)
-	ordinary := http1.Before(front.Listener, front.Config)
-	front.Listener = ordinary
-	front.Start()
-	rig.client = front.Client()
+	server.Config.Handler = untouched(t, cookie.Middleware(shape)(rig.Gateway))
+	server.Listener = front(server.Listener, server.Config)
+	server.Start()
+	rig.client = server.Client()
 	rig.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	t.Cleanup(func() { _ = ordinary.Shutdown(context.Background()) }) // waits for answers, as the other does
-	t.Cleanup(front.Close)
+	if ordinary, ok := server.Listener.(*http1.Listener); ok {
+		t.Cleanup(func() { _ = ordinary.Shutdown(context.Background()) }) // waits for answers, as the other does
+	}
+	t.Cleanup(server.Close)
 	t.Cleanup(rig.Close)
 	return rig
+}
+
+// untouched: the next request of the connection may have the same header, the very one.
+func untouched(t *testing.T, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		before := r.Header.Clone()
+		defer func() {
+			if diff := cmp.Diff(before, r.Header, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s %s: the header was changed (-before +after):\n%s", r.Method, r.URL, diff)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 func parse(t *testing.T, s string) *url.URL {

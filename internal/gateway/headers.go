@@ -51,9 +51,9 @@ func (x *exchange) adjust(res *http.Response) {
 // noticeSignOut believes a browser's sign-out only with the proof that Mattermost
 // wants: without it Mattermost says yes and does nothing.
 func (x *exchange) noticeSignOut() {
-	x.EndSession(x.sent.token)
-	if x.SignedOut != nil && x.sent.cookie && x.provesOrigin() {
-		x.SignedOut(x.r.Context(), x.sent.token)
+	x.EndSession(x.said.sent.token)
+	if x.SignedOut != nil && x.said.sent.cookie && x.provesOrigin() {
+		x.SignedOut(x.r.Context(), x.said.sent.token)
 	}
 }
 

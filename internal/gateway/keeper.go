@@ -39,6 +39,14 @@ type carried struct {
 	cookie bool
 }
 
+// session is the token of the browser's own session, empty for none.
+func (c carried) session() string {
+	if !c.cookie {
+		return ""
+	}
+	return c.token
+}
+
 // forwardCookies prepares the cookies of a request for Mattermost, and tells by which
 // session it will go: a cookie wins over Authorization, even an empty one
 // (docs/mattermost.md C1, C2).
@@ -68,8 +76,8 @@ func (x *exchange) keep(res *http.Response) {
 	if len(res.Header["Set-Cookie"]) > 0 {
 		x.keepCookies(res)
 	}
-	if x.sent.token != "" && proves(x.r.URL.Path, res.StatusCode) && x.recent.isNew(x.sent.token) {
-		x.Seen.Saw(x.sent.token)
+	if x.said.sent.token != "" && proves(x.r.URL.Path, res.StatusCode) && x.recent.isNew(x.said.sent.token) {
+		x.Seen.Saw(x.said.sent.token)
 	}
 }
 
@@ -88,13 +96,13 @@ func (x *exchange) keepCookies(res *http.Response) {
 
 // areBrowsersOwn takes the tokens that an answer sets; an empty one is a deletion.
 func (x *exchange) areBrowsersOwn(tokens []string) bool {
-	if !x.sent.cookie && len(x.r.Header["Authorization"]) > 0 {
+	if !x.said.sent.cookie && len(x.r.Header["Authorization"]) > 0 {
 		return false
 	}
 	if x.on.group == "sso" {
 		return true // opened on purpose, to make sessions past us (B9)
 	}
-	return !slices.ContainsFunc(tokens, func(t string) bool { return t != "" && t != x.sent.token })
+	return !slices.ContainsFunc(tokens, func(t string) bool { return t != "" && t != x.said.sent.token })
 }
 
 // tokensIn is read as internal/cookie's middleware reads: what does not parse
@@ -125,14 +133,14 @@ func dropSession(h http.Header) {
 // nobody asked.
 func (x *exchange) isOutage(res *http.Response) bool {
 	return res.StatusCode == http.StatusUnauthorized &&
-		x.sent.token != "" && x.on.class != signOut && x.provesOrigin() && x.Seen.Known(x.sent.token) &&
+		x.said.sent.token != "" && x.on.class != signOut && x.provesOrigin() && x.Seen.Known(x.said.sent.token) &&
 		x.errorID(res) == expiredID && x.Away(x.r.Context())
 }
 
 // provesOrigin is Mattermost's CSRF rule (C4). A request that fails it loses its
 // cookie while the session lives on: that is Mattermost's own will.
 func (x *exchange) provesOrigin() bool {
-	if !x.sent.cookie || x.r.Method == http.MethodGet || x.r.Header.Get("X-Requested-With") == "XMLHttpRequest" {
+	if !x.said.sent.cookie || x.r.Method == http.MethodGet || x.r.Header.Get("X-Requested-With") == "XMLHttpRequest" {
 		return true
 	}
 	proof := x.r.Header.Get("X-Csrf-Token")

@@ -1,35 +1,42 @@
 package gateway
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httputil"
 	"net/textproto"
+	"net/url"
 	"strings"
 )
 
-// outgoing is the request as Mattermost gets it. Its header is shared with others.
+// outgoing is the request as Mattermost gets it.
 func (x *exchange) outgoing() *http.Request {
-	out, address := new(http.Request), *x.r.URL
+	out := new(http.Request)
 	*out = *x.r
-	out.URL = &address
-	// It joins paths. The query stays whole: nothing is decided by it here.
-	(&httputil.ProxyRequest{In: x.r, Out: out}).SetURL(x.Upstream)
+	out.URL = x.address()
 	// Mattermost makes absolute redirects from Host (docs/mattermost.md H6, H7).
 	out.Host = x.Public.Host
 	out.Close = false
 	// Nobody looks at trailers, and some servers make headers of them.
 	out.Trailer = nil
-	out.Header = x.header
+	out.Header = maps.Clone(x.said.header)
+	if _, named := out.Header["User-Agent"]; !named {
+		out.Header["User-Agent"] = []string{""} // else net/http names itself
+	}
 	x.setBody(out)
 	return out
 }
 
-// target is what Mattermost is asked for: outgoing's, which is dear.
-func (x *exchange) target() string {
-	if x.Upstream.Path == "" || x.Upstream.Path == "/" {
-		return x.r.URL.RequestURI()
+// address is where Mattermost has what is asked for. The query stays whole: nothing is
+// decided by it here.
+func (x *exchange) address() *url.URL {
+	address := *x.r.URL
+	address.Scheme, address.Host = x.Upstream.Scheme, x.Upstream.Host
+	if x.Upstream.Path != "" && x.Upstream.Path != "/" {
+		joins := httputil.ProxyRequest{In: x.r, Out: &http.Request{URL: &address}}
+		joins.SetURL(x.Upstream)
 	}
-	return x.outgoing().URL.RequestURI()
+	return &address
 }
 
 // askOnce spells in another way what net/http takes for leave to send a POST

@@ -10,7 +10,7 @@ import (
 // exchange is one request on its way to Mattermost and back.
 type exchange struct {
 	*Gateway
-	*said
+	said *said
 	w    http.ResponseWriter
 	r    *http.Request
 	on   route
@@ -30,7 +30,7 @@ func (g *Gateway) forward(w http.ResponseWriter, r *http.Request, heard *said, o
 }
 
 func (x *exchange) ask() {
-	res, err := x.carry()
+	res, err := x.send()
 	if x.body != nil {
 		defer x.body.end()
 	}
@@ -46,10 +46,10 @@ func (x *exchange) ask() {
 	x.relay(res)
 }
 
-// carry goes the short way to Mattermost where there is one.
-func (x *exchange) carry() (*http.Response, error) {
+// send goes the short way to Mattermost where there is one.
+func (x *exchange) send() (*http.Response, error) {
 	if direct := x.carrier.direct; direct != nil && isRepeatable(x.r) {
-		return direct.carry(x.r, x.target(), x.lines)
+		return direct.carry(x.r, x.address().RequestURI(), x.said.written(x.Public.Host))
 	}
 	return x.carrier.carry(x.outgoing())
 }

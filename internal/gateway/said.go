@@ -3,20 +3,18 @@ package gateway
 import (
 	"bytes"
 	"net/http"
-	"strings"
 
 	"matterpass/internal/cookie"
 	"matterpass/internal/http1"
 )
 
 // said is what a request says by its header and its connection, whatever it asks for.
-// Requests share it: nobody changes it.
+// Requests share it, one after another: nobody changes what is in it.
 type said struct {
 	assertion string // the ERP's cookie
-	token     string // of the browser's session
 	sent      carried
 	header    http.Header // as Mattermost gets it
-	lines     []byte      // the same with Host, as it is written; nil where it cannot be
+	lines     []byte      // the same, written; nil until it was asked for
 }
 
 // hear has to think of a request once for all that say the same on a connection.
@@ -40,21 +38,26 @@ func (g *Gateway) understand(r *http.Request) *said {
 	if g.AssertionCookie != "" && mentionsCookie(r, g.AssertionCookie) {
 		cookie.Drop(out, g.AssertionCookie)
 	}
-	s := &said{
-		assertion: g.assertionOf(r),
-		token:     strings.Clone(cookie.TokenOf(r)),
-		sent:      forwardCookies(out), header: out.Header,
-	}
+	s := &said{assertion: g.assertionOf(r), sent: forwardCookies(out), header: out.Header}
 	g.identify(r, s.header)
 	askOnce(s.header)
-	s.lines = render(g.Public.Host, s.header)
 	return s
 }
 
-// render is nil for a header that would not be read as it is meant. net/http's server
-// lets no line break in; this is the last place to notice one.
+// written is nil for a header that would not be read as it is meant: net/http's server
+// lets no line break in, but this is the last place to notice one.
+func (s *said) written(host string) []byte {
+	if s.lines == nil {
+		s.lines = render(host, s.header)
+	}
+	return s.lines
+}
+
+// usualHeader is a little more than browsers send, in bytes.
+const usualHeader = 1 << 10
+
 func render(host string, header http.Header) []byte {
-	b := append(append([]byte("Host: "), host...), crlf...)
+	b := append(append(append(make([]byte, 0, usualHeader), "Host: "...), host...), crlf...)
 	lines := 2 // with the empty one
 	for name, values := range header {
 		for _, value := range values {

@@ -83,7 +83,7 @@ func (x *exchange) open(ctx context.Context, t *tunnel) error {
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	t.token = x.sent.token
+	t.token = x.said.sent.token
 	kept, err = x.join(t, conn, answer)
 	return err
 }

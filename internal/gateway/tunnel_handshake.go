@@ -8,7 +8,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -24,19 +23,9 @@ const answerHeaderMost = 64 << 10
 // handshake is the request as Mattermost gets it, by the same rules as any other.
 func (x *exchange) handshake(ctx context.Context) *http.Request {
 	out := x.outgoing().WithContext(ctx)
-	out.Header = anonymous(out.Header)
 	x.setOrigin(out.Header)
 	setUpgrade(out.Header)
 	return out
-}
-
-// anonymous is a copy in which net/http does not name itself as who asks.
-func anonymous(h http.Header) http.Header {
-	h = maps.Clone(h)
-	if _, named := h["User-Agent"]; !named {
-		h["User-Agent"] = []string{""}
-	}
-	return h
 }
 
 func setUpgrade(h http.Header) {

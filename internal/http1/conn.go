@@ -38,8 +38,8 @@ type conn struct {
 	state  atomic.Int32
 	watch  watch
 
-	said     *section        // by the last request
-	saidWith context.Context // ctx with the Memo of said
+	last     *section        // of the request before; nil: it is not kept
+	lastWith context.Context // ctx, with the Memo of last
 
 	armed    atomic.Int64 // when the deadline for reading was set, in Unix nanoseconds; 0: anew in any case
 	armedFor time.Duration
@@ -86,7 +86,7 @@ func (c *conn) next(wait time.Duration) (request, error) {
 	}
 	for isWhole := true; ; isWhole = false {
 		came, _ := c.in.Peek(c.in.Buffered()) // what is buffered can be peeked at
-		q, err := parseRequest(came, c.said)
+		q, err := parseRequest(came, c.last)
 		switch {
 		case err == nil:
 			_, _ = c.in.Discard(q.size)
@@ -107,15 +107,23 @@ func (c *conn) next(wait time.Duration) (request, error) {
 	}
 }
 
-func (c *conn) remember(said *section) {
-	if said != c.said {
-		c.said, c.saidWith = said, context.WithValue(c.ctx, memoKey{}, new(Memo))
+// keptMost is how many fields are kept for the next request: of a header that has
+// many, a parsed one takes thirty times the bytes that somebody sent.
+const keptMost = 64
+
+func (c *conn) remember(s *section) {
+	switch {
+	case s == c.last:
+	case len(s.header) > keptMost:
+		c.last, c.lastWith = nil, c.ctx
+	default:
+		c.last, c.lastWith = s, context.WithValue(c.ctx, memoKey{}, new(Memo))
 	}
 }
 
 // answer reports whether another request may come on the connection.
 func (c *conn) answer(q request) (again bool) {
-	ctx, leave := context.WithCancel(c.saidWith)
+	ctx, leave := context.WithCancel(c.lastWith)
 	r := q.with(ctx)
 	r.RemoteAddr = c.remote
 	sent := c.receive(r)

@@ -7,7 +7,7 @@ import "context"
 // its header, to the byte, as what a page asks for mostly does. Both then have one
 // http.Header, which handlers leave alone, as net/http wants it in any case.
 type Memo struct {
-	// Value is the handler's. Requests of a connection come one after another.
+	// Value is one handler's. Requests of a connection come one after another.
 	Value any
 }
 

@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 )
@@ -62,7 +63,7 @@ func (s *standings) put(token string, known *standing) {
 	if len(s.young) >= standingsMost/2 {
 		s.young, s.old = map[string]*standing{}, s.young
 	}
-	s.young[token] = known
+	s.young[strings.Clone(token)] = known // a part of a header would keep the whole
 }
 
 // change lets f see and change what is known, which may be nothing so far.
