@@ -55,19 +55,31 @@ func lastOf(r *http.Request, name string) string {
 // name. The older one wins at Mattermost (docs/webapp.md C5), so the person
 // looks signed out although the newer one is good.
 func Twins(r *http.Request) bool {
-	for _, name := range Session() {
-		if mentions(r, name) > 1 && len(r.CookiesNamed(name)) > 1 {
+	for i, n := range mentions(r.Header["Cookie"]) {
+		if n > 1 && len(r.CookiesNamed(Session()[i])) > 1 {
 			return true
 		}
 	}
 	return false
 }
 
-// mentions is at least the number of cookies of this name. It runs for every
-// request, and parses and allocates nothing.
-func mentions(r *http.Request, name string) (n int) {
-	for _, line := range r.Header["Cookie"] {
-		n += strings.Count(line, name)
+// mentions is at least the number of cookies of each name of the session. It runs for
+// every request, and parses and allocates nothing.
+func mentions(lines []string) (n [3]int) {
+	const common = "MM"
+	for _, line := range lines {
+		for {
+			_, after, found := strings.Cut(line, common)
+			if !found {
+				break
+			}
+			for i, rest := range [...]string{Token[len(common):], User[len(common):], CSRF[len(common):]} {
+				if strings.HasPrefix(after, rest) {
+					n[i]++
+				}
+			}
+			line = after
+		}
 	}
 	return n
 }

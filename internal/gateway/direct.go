@@ -59,8 +59,9 @@ func (d *direct) carry(r *http.Request, target string, lines []byte) (*http.Resp
 	if lines == nil {
 		return nil, errHeaderLine
 	}
-	if kept := d.idle.take(); kept != nil {
-		res, err := d.ask(kept, r, target, lines)
+	now := time.Now()
+	if kept := d.idle.take(now); kept != nil {
+		res, err := d.ask(kept, now, r, target, lines)
 		if err == nil || kept.heard || r.Context().Err() != nil || isTimeout(err) {
 			return res, err
 		}
@@ -69,13 +70,13 @@ func (d *direct) carry(r *http.Request, target string, lines []byte) (*http.Resp
 	if err != nil {
 		return nil, whyEnded(r.Context(), err)
 	}
-	return d.ask(fresh, r, target, lines)
+	return d.ask(fresh, time.Now(), r, target, lines)
 }
 
 // ask uses up a connection, unless the answer's body gives it back.
-func (d *direct) ask(c *wire, r *http.Request, target string, lines []byte) (*http.Response, error) {
-	c.watch(r.Context())
-	res, err := d.exchange(c, r, target, lines)
+func (d *direct) ask(c *wire, now time.Time, r *http.Request, target string, lines []byte) (*http.Response, error) {
+	c.watch(r.Context(), now)
+	res, err := d.exchange(c, now, r, target, lines)
 	if err != nil {
 		c.unwatch()
 		_ = c.Close()
@@ -87,8 +88,8 @@ func (d *direct) ask(c *wire, r *http.Request, target string, lines []byte) (*ht
 
 // exchange sends a request and reads the header of the final answer; informational
 // ones are nobody's business here, and count towards its size.
-func (d *direct) exchange(c *wire, r *http.Request, target string, lines []byte) (*http.Response, error) {
-	if err := c.begin(d.headerMost, d.headerWait); err != nil {
+func (d *direct) exchange(c *wire, now time.Time, r *http.Request, target string, lines []byte) (*http.Response, error) {
+	if err := c.begin(now, d.headerMost, d.headerWait); err != nil {
 		return nil, err
 	}
 	if err := c.send(r.Method, target, lines); err != nil {

@@ -23,10 +23,10 @@ func newShelf(most int, age time.Duration) *shelf { return &shelf{most: most, ag
 // take returns the one that was used last, nil for none. One on which something
 // came while nobody asked is closed: its end, or bytes that would be taken for an
 // answer to somebody else.
-func (s *shelf) take() *wire {
+func (s *shelf) take(now time.Time) *wire {
 	for {
 		c := s.pop()
-		if c == nil || time.Since(c.since) < s.age && c.quiet() {
+		if c == nil || now.Sub(c.since) < s.age && c.quiet() {
 			return c
 		}
 		_ = c.Close()

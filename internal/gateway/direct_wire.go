@@ -38,9 +38,9 @@ func newWire(conn net.Conn) *wire {
 
 // watch closes the connection if its caller leaves before unwatch: a slow one's,
 // for others that is not worth its while.
-func (c *wire) watch(caller context.Context) {
+func (c *wire) watch(caller context.Context, now time.Time) {
 	c.caller = caller
-	c.slow.Begin(time.Now())
+	c.slow.Begin(now)
 }
 
 func (c *wire) late() bool {
@@ -64,17 +64,16 @@ func (c *wire) Close() error {
 
 // begin is for a request of which the answer has a header of at most this many
 // bytes, within this time.
-func (c *wire) begin(headerMost int64, wait time.Duration) error {
+func (c *wire) begin(now time.Time, headerMost int64, wait time.Duration) error {
 	c.heard, c.left, c.patience = false, headerMost, 0
-	return c.arm(wait)
+	return c.arm(now, wait)
 }
 
 // inBody lets any number of bytes come, while they come.
 func (c *wire) inBody(stall time.Duration) { c.left, c.patience = math.MaxInt64, stall }
 
 // arm sets a deadline. Timers are dear: one that is up to a sixteenth early will do.
-func (c *wire) arm(wait time.Duration) error {
-	now := time.Now()
+func (c *wire) arm(now time.Time, wait time.Duration) error {
 	if wait == c.armedFor && now.Sub(c.armed) < wait/16 {
 		return nil
 	}
@@ -88,7 +87,7 @@ func (c *wire) Read(p []byte) (int, error) {
 		return 0, errHeaderSize
 	}
 	if c.patience > 0 {
-		if err := c.arm(c.patience); err != nil {
+		if err := c.arm(time.Now(), c.patience); err != nil {
 			return 0, err
 		}
 	}

@@ -16,8 +16,17 @@ import (
 // scope is all that this package keeps about one request: one context value,
 // however many middlewares the request passes.
 type scope struct {
-	record Record
-	secure bool
+	context.Context // the request's
+	record          Record
+	secure          bool
+}
+
+// Value implements context.Context.
+func (s *scope) Value(key any) any {
+	if key == (scopeKey{}) {
+		return s
+	}
+	return s.Context.Value(key)
 }
 
 type scopeKey struct{}
@@ -32,8 +41,8 @@ func enter(r *http.Request) (*http.Request, *scope) {
 	if s := scopeOf(r.Context()); s != nil {
 		return r, s
 	}
-	s := new(scope)
-	return r.WithContext(context.WithValue(r.Context(), scopeKey{}, s)), s
+	s := &scope{Context: r.Context()}
+	return r.WithContext(s), s
 }
 
 func contains(networks []netip.Prefix, addr netip.Addr) bool {

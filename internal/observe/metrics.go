@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"runtime"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -158,5 +157,5 @@ func class(status int) string {
 	if status < 100 || status > 599 {
 		return other
 	}
-	return strconv.Itoa(status/100) + "xx"
+	return [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}[status/100-1]
 }
