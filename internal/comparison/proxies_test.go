@@ -22,6 +22,9 @@ type proxy struct {
 	start func(b *testing.B, upstream string) *process // nil: not installed
 }
 
+// ourRow is Matterpass's among proxies.
+const ourRow = 1
+
 // proxies are the rows; the first is nobody in between.
 func proxies(b *testing.B) []proxy {
 	b.Helper()
