@@ -3,10 +3,12 @@ package browsertest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
@@ -37,12 +39,23 @@ func attach(ctx context.Context, profile string, frame target.ID) (*session, err
 	}
 	conn.SetReadLimit(-1)
 	s := &session{conn: conn}
-	s.id, err = target.AttachToTarget(frame).WithFlatten(true).Do(cdp.WithExecutor(ctx, s))
-	return s, err
+	if s.id, err = target.AttachToTarget(frame).WithFlatten(true).Do(cdp.WithExecutor(ctx, s)); err != nil {
+		_ = conn.CloseNow()
+		return nil, err
+	}
+	return s, nil
 }
+
+// answers is how long a command may take. One to a frame that goes away at that very moment
+// is never answered; whoever looks again finds its successor.
+const answers = 10 * time.Second
+
+var errGone = errors.New("the frame has gone")
 
 // Execute implements [cdp.Executor].
 func (s *session) Execute(ctx context.Context, method string, params, result any) error {
+	ctx, cancel := context.WithTimeout(ctx, answers)
+	defer cancel()
 	s.last++
 	err := wsjson.Write(ctx, s.conn, struct {
 		ID      int              `json:"id"`
@@ -55,8 +68,15 @@ func (s *session) Execute(ctx context.Context, method string, params, result any
 			ID     int             `json:"id"`
 			Result json.RawMessage `json:"result"`
 			Error  *cdproto.Error  `json:"error"`
+			Method string          `json:"method"` // of an event
+			Params struct {
+				Session target.SessionID `json:"sessionId"`
+			} `json:"params"`
 		}
 		switch err = wsjson.Read(ctx, s.conn, &answer); {
+		case err == nil && answer.Method == "Target.detachedFromTarget" && answer.Params.Session == s.id:
+			_ = s.conn.CloseNow()
+			return errGone
 		case err != nil || answer.ID != s.last: // not an answer but an event
 		case answer.Error != nil:
 			return fmt.Errorf("%s: %w", method, answer.Error)
