@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// signOut is set by SignOut and consumed by the middleware.
+// signOut is set by SignOut and consumed by the middleware; in its canonical spelling.
 const signOut = "Matterpass-Sign-Out"
 
 // SetSession puts the three cookies of a new session on an answer.

@@ -53,34 +53,40 @@ func isRepeatable(r *http.Request) bool {
 	return false
 }
 
-// carry is for what isRepeatable: r asks for target, and the lines after the first are
-// these.
-func (d *direct) carry(r *http.Request, target string, lines []byte) (*http.Response, error) {
-	if lines == nil {
+// question is a browser's request that isRepeatable, as it is written to Mattermost.
+type question struct {
+	*http.Request
+	target string // of the request line
+	lines  []byte // after that; nil where they cannot be written
+}
+
+// carry sends a question and returns the answer as http.RoundTripper does.
+func (d *direct) carry(q question) (*http.Response, error) {
+	if q.lines == nil {
 		return nil, errHeaderLine
 	}
 	now := time.Now()
 	if kept := d.idle.take(now); kept != nil {
-		res, err := d.ask(kept, now, r, target, lines)
-		if err == nil || kept.heard || r.Context().Err() != nil || isTimeout(err) {
+		res, err := d.ask(kept, now, q)
+		if err == nil || kept.heard || q.Context().Err() != nil || isTimeout(err) {
 			return res, err
 		}
 	}
-	fresh, err := d.connect(r.Context())
+	fresh, err := d.connect(q.Context())
 	if err != nil {
-		return nil, whyEnded(r.Context(), err)
+		return nil, whyEnded(q.Context(), err)
 	}
-	return d.ask(fresh, time.Now(), r, target, lines)
+	return d.ask(fresh, time.Now(), q)
 }
 
 // ask uses up a connection, unless the answer's body gives it back.
-func (d *direct) ask(c *wire, now time.Time, r *http.Request, target string, lines []byte) (*http.Response, error) {
-	c.watch(r.Context(), now)
-	res, err := d.exchange(c, now, r, target, lines)
+func (d *direct) ask(c *wire, now time.Time, q question) (*http.Response, error) {
+	c.watch(q.Context(), now)
+	res, err := d.exchange(c, now, q)
 	if err != nil {
 		c.unwatch()
 		_ = c.Close()
-		return nil, whyEnded(r.Context(), err)
+		return nil, whyEnded(q.Context(), err)
 	}
 	res.Body = &directBody{body: res.Body, wire: c, idle: d.idle, reusable: !res.Close}
 	return res, nil
@@ -88,15 +94,15 @@ func (d *direct) ask(c *wire, now time.Time, r *http.Request, target string, lin
 
 // exchange sends a request and reads the header of the final answer; informational
 // ones are nobody's business here, and count towards its size.
-func (d *direct) exchange(c *wire, now time.Time, r *http.Request, target string, lines []byte) (*http.Response, error) {
+func (d *direct) exchange(c *wire, now time.Time, q question) (*http.Response, error) {
 	if err := c.begin(now, d.headerMost, d.headerWait); err != nil {
 		return nil, err
 	}
-	if err := c.send(r.Method, target, lines); err != nil {
+	if err := c.send(q); err != nil {
 		return nil, err
 	}
 	for {
-		res, err := http1.ReadResponse(c.reader, r) //nolint:bodyclose // the caller's
+		res, err := http1.ReadResponse(c.reader, q.Request) //nolint:bodyclose // the caller's
 		switch {
 		case err != nil && c.left <= 0:
 			return nil, errHeaderSize

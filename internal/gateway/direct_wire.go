@@ -97,10 +97,9 @@ func (c *wire) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// send writes a request without a body, of which lines are all but the first.
-func (c *wire) send(method, target string, lines []byte) error {
-	b := append(append(append(c.out[:0], method...), ' '), target...)
-	b = append(append(b, " HTTP/1.1\r\n"...), lines...)
+func (c *wire) send(q question) error {
+	b := append(append(append(c.out[:0], q.Method...), ' '), q.target...)
+	b = append(append(b, " HTTP/1.1\r\n"...), q.lines...)
 	c.out = b
 	_, err := c.Write(b)
 	return err

@@ -49,7 +49,7 @@ func (x *exchange) ask() {
 // send goes the short way to Mattermost where there is one.
 func (x *exchange) send() (*http.Response, error) {
 	if direct := x.carrier.direct; direct != nil && isRepeatable(x.r) {
-		return direct.carry(x.r, x.address().RequestURI(), x.said.written(x.Public.Host))
+		return direct.carry(question{x.r, x.address().RequestURI(), x.said.written(x.Public.Host)})
 	}
 	return x.carrier.carry(x.outgoing())
 }

@@ -17,7 +17,7 @@ type said struct {
 	lines     []byte      // the same, written; nil until it was asked for
 }
 
-// hear has to think of a request once for all that say the same on a connection.
+// hear understands a request, once for all that say the same on a connection.
 func (g *Gateway) hear(r *http.Request) *said {
 	memo := http1.MemoOf(r.Context())
 	if memo == nil {
@@ -35,7 +35,7 @@ func (g *Gateway) hear(r *http.Request) *said {
 // request, so they are replaced and never changed.
 func (g *Gateway) understand(r *http.Request) *said {
 	out := &http.Request{Header: forwardable(r.Header)}
-	if g.AssertionCookie != "" && mentionsCookie(r, g.AssertionCookie) {
+	if g.mayCarryAssertion(r) { // it is for us: Mattermost has no business with it
 		cookie.Drop(out, g.AssertionCookie)
 	}
 	s := &said{assertion: g.assertionOf(r), sent: forwardCookies(out), header: out.Header}

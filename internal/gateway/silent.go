@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"matterpass/internal/cookie"
@@ -18,7 +19,7 @@ type Navigations interface {
 
 // assertionOf is what the ERP's cookie says. Of several nobody knows which is meant.
 func (g *Gateway) assertionOf(r *http.Request) string {
-	if g.AssertionCookie == "" || !mentionsCookie(r, g.AssertionCookie) {
+	if !g.mayCarryAssertion(r) {
 		return ""
 	}
 	found := r.CookiesNamed(g.AssertionCookie)
@@ -28,14 +29,11 @@ func (g *Gateway) assertionOf(r *http.Request) string {
 	return found[0].Value
 }
 
-// mentionsCookie costs a request without the cookie next to nothing.
-func mentionsCookie(r *http.Request, name string) bool {
-	for _, line := range r.Header["Cookie"] {
-		if strings.Contains(line, name) {
-			return true
-		}
-	}
-	return false
+// mayCarryAssertion costs a request without the ERP's cookie next to nothing.
+func (g *Gateway) mayCarryAssertion(r *http.Request) bool {
+	return g.AssertionCookie != "" && slices.ContainsFunc(r.Header["Cookie"], func(line string) bool {
+		return strings.Contains(line, g.AssertionCookie)
+	})
 }
 
 // signInSilently signs in who asks for a page and carries the ERP's word for it.
