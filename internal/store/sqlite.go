@@ -94,18 +94,25 @@ func newDB(name string) *sql.DB {
 }
 
 // check reads the whole file once: damage is found at the start, not by a person.
+//
+// Of two connections that turn a new file to write-ahead at once, SQLite refuses
+// one without the wait it was told: each would wait for the other.
 func (f *sqliteFile) check(ctx context.Context, db *sql.DB) error {
-	var verdict string
-	err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict)
-	switch words, _ := f.why(err); {
-	case err != nil && words != "":
-		return f.unusable(words)
-	case err != nil:
-		return f.unusable("it cannot be read")
-	case verdict != "ok":
-		return f.unusable("it is damaged; restore it from a backup")
+	for until := time.Now().Add(f.wait); ; {
+		var verdict string
+		err := db.QueryRowContext(ctx, `PRAGMA quick_check(1)`).Scan(&verdict)
+		switch words, _ := f.why(err); {
+		case words == wordsFor(lib.SQLITE_BUSY) && time.Now().Before(until) && pause(ctx, 1):
+			continue
+		case err != nil && words != "":
+			return f.unusable(words)
+		case err != nil:
+			return f.unusable("it cannot be read")
+		case verdict != "ok":
+			return f.unusable("it is damaged; restore it from a backup")
+		}
+		return nil
 	}
-	return nil
 }
 
 func (f *sqliteFile) unusable(words string) error {
