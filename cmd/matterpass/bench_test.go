@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -156,12 +155,7 @@ type program struct {
 // startProgram starts it in an empty folder; more is further environment.
 func startProgram(b *testing.B, path, mattermost, token string, more ...string) *program {
 	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
+	addr := servertest.FreeAddr()
 	p := &program{cmd: exec.Command(path, "serve"), url: "http://" + addr}
 	p.cmd.Dir = b.TempDir()
 	p.cmd.Env = append([]string{

@@ -81,7 +81,7 @@ type node struct {
 }
 
 func newNode(t *testing.T, env map[string]string) *node {
-	n := &node{addr: free(t), log: &lockedBuffer{}}
+	n := &node{addr: servertest.FreeAddr(), log: &lockedBuffer{}}
 	n.env = []string{asProgram + "=1", "HTTP_ADDR=" + n.addr}
 	for name, value := range env {
 		n.env = append(n.env, name+"="+value)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"matterpass/internal/servertest"
 )
 
 // TestFaultsOfMattermostAreOneAnswerAndLeaveTheProgramHealthy puts a scripted
@@ -157,7 +159,7 @@ func TestMattermostDownIsToldAndItsReturnNoticed(t *testing.T) {
 	env, _ := production(t)
 	backend := env["MM_BASE_URL"]
 	address := strings.TrimPrefix(backend, "http://")
-	away := free(t)
+	away := servertest.FreeAddr()
 	env["MM_BASE_URL"] = "http://" + away
 	s := serve(t, env)
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/api/mattermost/health": 503, "/api/v4/users/me": 503} {

@@ -2,8 +2,8 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"matterpass/internal/servertest"
 	"matterpass/internal/simulator"
 )
 
@@ -26,7 +27,7 @@ func inEnvironment(t *testing.T, env map[string]string) {
 	t.Helper()
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
-		for _, prefix := range []string{"APP_", "NODE_ENV", "HTTP_", "ADMIN_", "TLS_", "PUBLIC_", "MM_", "NEXT_", "GATEWAY", "ALLOWED_", "TRUSTED_", "COOKIE_", "SECRET_", "API_KEYS", "RATE_", "LOG_", "DRAIN_", "SHUTDOWN_", "PORT", "DATABASE_", "REDIS_", "JWT_", "MINT_", "PLUGIN_", "SESSION_", "SIGNING_", "ASSERTION_", "PROVISION_"} {
+		for _, prefix := range []string{"APP_", "NODE_ENV", "HTTP_", "ADMIN_", "TLS_", "PUBLIC_", "MM_", "NEXT_", "GATEWAY", "ALLOWED_", "TRUSTED_", "COOKIE_", "SECRET_", "API_KEYS", "RATE_", "LOG_", "DRAIN_", "SHUTDOWN_", "PORT", "DATABASE_", "REDIS_", "JWT_", "MINT_", "PLUGIN_", "SESSION_", "SIGNING_", "ASSERTION_", "PROVISION_", "OIDC_"} {
 			if strings.HasPrefix(name, prefix) {
 				t.Setenv(name, "") // restores it afterwards
 				_ = os.Unsetenv(name)
@@ -56,19 +57,9 @@ type served struct {
 	whole       map[string]string // its environment
 }
 
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func serve(t *testing.T, env map[string]string) *served {
 	t.Helper()
-	s := &served{addr: free(t), admin: free(t), log: &lockedBuffer{}, exit: make(chan int, 1), whole: env}
+	s := &served{addr: cmp.Or(env["HTTP_ADDR"], servertest.FreeAddr()), admin: servertest.FreeAddr(), log: &lockedBuffer{}, exit: make(chan int, 1), whole: env}
 	env["HTTP_ADDR"], env["ADMIN_ADDR"] = s.addr, s.admin
 	inEnvironment(t, env)
 	ctx, stop := context.WithCancel(context.Background())

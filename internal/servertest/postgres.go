@@ -3,6 +3,7 @@ package servertest
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -115,7 +116,7 @@ func (p *Postgres) Start() error {
 		fsync = "fsync=on"
 	}
 	p.process = p.command("postgres", "-D", p.dir, "-p", p.port, "-k", filepath.Dir(p.dir),
-		"-c", "listen_addresses=127.0.0.1", "-c", fsync, "-c", "max_worker_processes=0", "-c", "shared_buffers=16MB")
+		"-c", "listen_addresses="+Host(), "-c", fsync, "-c", "max_worker_processes=0", "-c", "shared_buffers=16MB")
 	if err := p.process.Start(); err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func (p *Postgres) Close() {
 // Address names one of the server's databases, with a password in it: it must
 // turn up nowhere.
 func (p *Postgres) Address(database string) string {
-	return "postgres://matterpass:hush-hush@127.0.0.1:" + p.port + "/" + database + "?sslmode=disable"
+	return "postgres://matterpass:hush-hush@" + net.JoinHostPort(Host(), p.port) + "/" + database + "?sslmode=disable"
 }
 
 // Exec makes one statement as an operator would.

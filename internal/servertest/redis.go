@@ -13,7 +13,7 @@ import (
 // Redis is a redis-server that keeps nothing on disk.
 type Redis struct {
 	t       testing.TB
-	port    string
+	addr    string
 	process *exec.Cmd
 	args    []string
 }
@@ -26,7 +26,7 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		Missing(t, "Redis", err)
 	}
-	r := &Redis{t: t, port: FreePort(), args: args}
+	r := &Redis{t: t, addr: FreeAddr(), args: args}
 	r.Start()
 	t.Cleanup(r.Kill)
 	return r
@@ -35,7 +35,8 @@ func StartRedis(t testing.TB, args ...string) *Redis {
 // Start starts a server that was killed again, empty, and waits until it listens.
 func (r *Redis) Start() {
 	r.t.Helper()
-	args := append([]string{"--port", r.port, "--bind", "127.0.0.1", "--save", "", "--dir", r.t.TempDir(), "--loglevel", "warning"}, r.args...)
+	host, port, _ := net.SplitHostPort(r.addr)
+	args := append([]string{"--port", port, "--bind", host, "--save", "", "--dir", r.t.TempDir(), "--loglevel", "warning"}, r.args...)
 	r.process = exec.Command("redis-server", args...)
 	if err := r.process.Start(); err != nil {
 		r.t.Fatal(err)
@@ -64,7 +65,7 @@ func (r *Redis) Kill() {
 func (r *Redis) Signal(sig syscall.Signal) { _ = r.process.Process.Signal(sig) }
 
 // Addr is host and port.
-func (r *Redis) Addr() string { return "127.0.0.1:" + r.port }
+func (r *Redis) Addr() string { return r.addr }
 
 // Do speaks with the server as its operator does.
 func (r *Redis) Do(name string, args ...any) any {

@@ -1,5 +1,5 @@
 // Package servertest runs the servers that several instances share, PostgreSQL
-// and Redis: each of a test's own, on a loopback port of its own, to be killed,
+// and Redis: each of a test's own, on a port of its own, to be killed,
 // stopped and restarted at will, and gone with the test.
 //
 // It is for tests only: no other file may import it, and it knows nothing of
@@ -7,8 +7,10 @@
 package servertest
 
 import (
+	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 )
 
@@ -21,9 +23,21 @@ func Missing(t testing.TB, what string, err error) {
 	t.Skip("no ", what, " here: ", err)
 }
 
-// FreePort is one that nobody listened on a moment ago.
+// Host is an address of this machine's own, which no other process listens on or
+// calls from: a port there that is free stays so until it is taken, and while a
+// server is down nobody else answers in its place. Only Linux has such addresses
+// without being asked.
+func Host() string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1"
+	}
+	pid := os.Getpid() // of at most 22 bits
+	return fmt.Sprintf("127.%d.%d.%d", 64+pid>>16&63, pid>>8&255, pid&255)
+}
+
+// FreePort is one of Host that nobody listens on.
 func FreePort() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", net.JoinHostPort(Host(), "0"))
 	if err != nil {
 		panic(err) // a machine without a loopback interface
 	}
@@ -31,3 +45,6 @@ func FreePort() string {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return port
 }
+
+// FreeAddr is Host with such a port.
+func FreeAddr() string { return net.JoinHostPort(Host(), FreePort()) }
