@@ -57,10 +57,7 @@ type parts struct {
 }
 
 func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey, st state) (*app, error) {
-	client := mattermost.New(mattermost.Options{
-		BaseURL: string(cfg.Mattermost.BaseURL), AdminToken: cfg.AdminTokens.Token, Timeout: cfg.Mattermost.Timeout,
-		HTTPS: cfg.Addresses.PublicURL.HTTPS(), Observe: t.metrics.Upstream,
-	})
+	client := newClient(cfg, t)
 	p := parts{
 		cfg: cfg, telemetry: t, state: st, client: client, limiters: newLimiters(cfg.Limits, st.redis),
 		hasher:  limit.NewHasher(derive(keys[0].Secret, "limiter keys")),
@@ -81,6 +78,13 @@ func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey, st state) (
 	t.watch(client, a.login, p.limiters.local)
 	a.board = doctor.NewBoard(doctor.Options{Checks: checks(p, a)})
 	return a, a.serve(p)
+}
+
+func newClient(cfg config.Config, t *telemetry) *mattermost.Client {
+	return mattermost.New(mattermost.Options{
+		BaseURL: string(cfg.Mattermost.BaseURL), AdminToken: cfg.AdminTokens.Token, Timeout: cfg.Mattermost.Timeout,
+		HTTPS: cfg.Addresses.PublicURL.HTTPS(), Observe: t.metrics.Upstream,
+	})
 }
 
 // serve makes the handlers.
@@ -241,7 +245,7 @@ func newGateway(cfg config.Config, a *app, clients clientLimiter, t *telemetry) 
 	return gateway.New(gateway.Options{
 		Upstream: cfg.Mattermost.BaseURL.URL(), Public: cfg.Addresses.PublicURL.URL(), AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(),
 		Navigations: a.login, AssertionCookie: string(cfg.Assertions.Cookie), Standing: a.login.Standing, SignedOut: a.login.SignedOut,
-		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, Login: a.login, HTTPS: middleware.Secure, Seen: a.seen, Away: a.client.DatabaseAway,
+		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, OriginRefused: a.settings.doubt, Login: a.login, HTTPS: middleware.Secure, Seen: a.seen, Away: a.client.DatabaseAway,
 		ClientAddr: func(r *http.Request) netip.Addr { return middleware.ClientAddr(r.Context()) },
 		Limit:      func(r *http.Request) login.Decision { return login.Decision(clients.Allow(r)) },
 		Note: func(r *http.Request, route, code string) {

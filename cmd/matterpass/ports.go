@@ -164,6 +164,7 @@ type settings struct {
 	client *mattermost.Client
 	admin  bool          // an admin token is there
 	asked  chan struct{} // closed when Mattermost was asked for the first time
+	doubts chan struct{} // one waits at most
 
 	mu      sync.Mutex
 	siteURL string
@@ -171,7 +172,7 @@ type settings struct {
 }
 
 func newSettings(client *mattermost.Client, admin bool) *settings {
-	return &settings{client: client, admin: admin, asked: make(chan struct{})}
+	return &settings{client: client, admin: admin, asked: make(chan struct{}), doubts: make(chan struct{}, 1)}
 }
 
 // How often the settings are read, once they are known and until then; and how
@@ -212,10 +213,19 @@ func (s *settings) follow(ctx context.Context) {
 		}
 		select {
 		case <-time.After(next):
+		case <-s.doubts:
 		case <-ctx.Done():
 			return
 		}
 		known = s.read(ctx)
+	}
+}
+
+// doubt has the settings read at once: Mattermost behaves as if they had changed.
+func (s *settings) doubt() {
+	select {
+	case s.doubts <- struct{}{}:
+	default: // it is about to happen
 	}
 }
 

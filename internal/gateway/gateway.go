@@ -42,6 +42,9 @@ type Options struct {
 	// SiteURL is Mattermost's own address as it is set there now. Empty, or nil:
 	// not known, the upstream's origin stands in for it.
 	SiteURL func() string
+	// OriginRefused is told when Mattermost refuses a WebSocket for its Origin, as it
+	// does when its SiteURL has changed; nil is nobody.
+	OriginRefused func()
 
 	// Login decides every POST /api/v4/users/login.
 	Login Passwords
@@ -156,6 +159,9 @@ func (o *Options) setDefaults() {
 func (o *Options) setQuestions() {
 	if o.SiteURL == nil {
 		o.SiteURL = func() string { return "" }
+	}
+	if o.OriginRefused == nil {
+		o.OriginRefused = func() {}
 	}
 	if o.Limit == nil {
 		o.Limit = func(*http.Request) login.Decision { return login.Decision{OK: true} }

@@ -102,6 +102,9 @@ func (x *exchange) passOn(res *http.Response) error {
 	if res.StatusCode < http.StatusOK {
 		return upstream.ErrInvalid
 	}
+	if res.StatusCode == http.StatusForbidden {
+		x.OriginRefused() // docs/mattermost.md G2: its only reason
+	}
 	dropHopByHop(res.Header)
 	x.receive(res)
 	copyHeader(x.w.Header(), res.Header)

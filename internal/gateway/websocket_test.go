@@ -147,6 +147,18 @@ func TestProgramsWithoutACookieNeedNoOrigin(t *testing.T) {
 	}
 }
 
+func TestARefusedOriginIsToldAtOnce(t *testing.T) {
+	for status, want := range map[int]int64{http.StatusForbidden: 1, http.StatusBadGateway: 0} {
+		var told atomic.Int64
+		rig := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }), func(o *gateway.Options) {
+			o.OriginRefused = func() { told.Add(1) }
+		})
+		if got := rig.send(rig.socketRequest()); got.StatusCode != status || told.Load() != want {
+			t.Errorf("%d: answered %d, told %d times", status, got.StatusCode, told.Load())
+		}
+	}
+}
+
 func TestWithoutASiteURLTheUpstreamStandsIn(t *testing.T) {
 	rig := start(t, http.HandlerFunc(parrot))
 	conn := rig.dial("Origin", rig.url)
