@@ -3,7 +3,7 @@
 // to run them.
 //
 // It is the only place that knows every package. Each subcommand has a file of
-// its own; wire.go ties the packages together.
+// its own; app.go ties the packages together.
 package main
 
 import (

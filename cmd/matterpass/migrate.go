@@ -45,7 +45,7 @@ func (m *migrateCmd) run(ctx context.Context, c console, change func(context.Con
 		if err != nil {
 			return err
 		}
-		if address, err = databaseOf(cfg); err != nil {
+		if address, err = makeDatabaseOf(cfg); err != nil {
 			return err
 		}
 	}

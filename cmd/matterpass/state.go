@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"matterpass/internal/config"
@@ -23,19 +24,22 @@ type state struct {
 // for it. A Redis may come later.
 func openState(ctx context.Context, cfg config.Config, t *telemetry, keys []login.DeviceKey) (st state, err error) {
 	options := store.Options{Keys: storeKeys(keys)}
-	if options.Address, err = databaseOf(cfg); err != nil {
+	if options.Address, err = makeDatabaseOf(cfg); err != nil {
 		return state{}, err
 	}
 	if cfg.State.Redis.IsSet() {
-		st.redis, err = shared.Open(shared.Options{
-			URL: cfg.State.Redis.Reveal(), Secret: derive(keys[0].Secret, "redis keys"), Changed: t.redisChanged,
-		})
-		if err != nil {
+		if st.redis, err = openRedis(cfg, t, keys); err != nil {
 			return state{}, err
 		}
 	}
 	st.store, err = store.Open(ctx, options)
 	return st, err
+}
+
+func openRedis(cfg config.Config, t *telemetry, keys []login.DeviceKey) (*shared.Redis, error) {
+	return shared.Open(shared.Options{
+		URL: cfg.State.Redis.Reveal(), Secret: derive(keys[0].Secret, "redis keys"), Changed: t.redisChanged,
+	})
 }
 
 func (s state) close() error {
@@ -60,18 +64,26 @@ func (s state) tickets() ticket.Tickets {
 	return s.redis.Tickets(s.store.Tickets())
 }
 
-// databaseOf is DATABASE_URL, or data/matterpass.db below the working directory. That
-// folder is nobody else's to look into.
+// databaseOf is DATABASE_URL, or data/matterpass.db below the working directory.
 func databaseOf(cfg config.Config) (string, error) {
 	if cfg.State.Database.IsSet() {
 		return cfg.State.Database.Reveal(), nil
 	}
-	folder, err := filepath.Abs("data")
-	if err != nil {
-		return "", err
-	}
-	return "sqlite://" + filepath.Join(folder, "matterpass.db"), os.MkdirAll(folder, 0o700)
+	file, err := filepath.Abs(filepath.Join("data", "matterpass.db"))
+	return "sqlite://" + file, err
 }
+
+// makeDatabaseOf makes the folder of that file as well. It is nobody else's to look
+// into.
+func makeDatabaseOf(cfg config.Config) (string, error) {
+	address, err := databaseOf(cfg)
+	if err != nil || cfg.State.Database.IsSet() {
+		return address, err
+	}
+	return address, os.MkdirAll(filepath.Dir(databaseFile(address)), 0o700)
+}
+
+func databaseFile(address string) string { return strings.TrimPrefix(address, "sqlite://") }
 
 func storeKeys(keys []login.DeviceKey) []store.Key {
 	derived := make([]store.Key, len(keys))

@@ -4,15 +4,13 @@ import (
 	"bytes"
 	"html/template"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/net/publicsuffix"
-
 	"matterpass/internal/cookie"
+	"matterpass/internal/doctor"
 	"matterpass/internal/login"
 	"matterpass/internal/middleware"
 )
@@ -136,27 +134,5 @@ func (a *API) embedder(origin string) (*embedderSeen, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &embedderSeen{origin, slices.Contains(a.origins(), origin), relation(page, chat)}, nil
-}
-
-// relation of two origins as cookies see it: schemefully, by registrable domain.
-func relation(one, other *url.URL) string {
-	switch {
-	case one.Scheme != other.Scheme || siteOf(one.Hostname()) != siteOf(other.Hostname()):
-		return "cross-site"
-	case one.Host != other.Host:
-		return "same-site"
-	default:
-		return "same-origin"
-	}
-}
-
-// siteOf is the registrable domain of a host; an address, or a name that has
-// none, is a site of its own.
-func siteOf(host string) string {
-	domain, err := publicsuffix.EffectiveTLDPlusOne(host)
-	if _, isAddress := netip.ParseAddr(host); isAddress == nil || err != nil {
-		return host
-	}
-	return domain
+	return &embedderSeen{origin, slices.Contains(a.origins(), origin), doctor.Relation(page, chat)}, nil
 }

@@ -124,11 +124,7 @@ const defaultLoginAttempts = 10
 
 // Settings asks with the admin token. With an error come Mattermost's defaults.
 func (c *Client) Settings(ctx context.Context) (Settings, error) {
-	type config struct{ ServiceSettings Settings } // of some 1000 settings
-	got, err := asAdmin(ctx, c, question{operation: opSettings},
-		func(ctx context.Context, client *model.Client4) (config, error) {
-			return decode[config](client.DoAPIGet(ctx, "/config", ""))
-		})
+	got, err := Config[struct{ ServiceSettings Settings }](ctx, c)
 	if err != nil || got.ServiceSettings.MaximumLoginAttempts <= 0 {
 		return Settings{defaultLoginAttempts}, err
 	}

@@ -74,6 +74,29 @@ func (s *Server) listTeams(c *call) (any, error) {
 	return views, nil
 }
 
+// listAllTeams is for administrators; everybody else would see those that are open.
+func (s *Server) listAllTeams(c *call) (any, error) {
+	views := []teamView{}
+	for _, t := range s.teamsInOrder() {
+		views = append(views, t.view(c.user))
+	}
+	return page(c, views), nil
+}
+
+func (s *Server) countTeamMembers(c *call) (any, error) {
+	t, err := s.teamOf(c)
+	if err != nil {
+		return nil, err
+	}
+	active := 0
+	for id := range t.members {
+		if s.people[id].DeleteAt == 0 {
+			active++
+		}
+	}
+	return model.TeamStats{TeamId: t.Id, TotalMemberCount: int64(len(t.members)), ActiveMemberCount: int64(active)}, nil
+}
+
 func (s *Server) teamMembersOf(p *person) []*model.TeamMember {
 	found := []*model.TeamMember{}
 	for _, t := range s.teamsInOrder() {

@@ -5,12 +5,15 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	lib "modernc.org/sqlite/lib"
+
+	"matterpass/internal/login"
 )
 
 // A file beside the database is the lock of its migrations: a transaction on the
@@ -45,7 +48,10 @@ func (f *sqliteFile) create() error {
 	case f.isMade():
 		return f.unusable("it was here before and is gone: restore it from a backup, or remove " + f.lockPath() + " to begin with an empty memory")
 	case f.asItIs:
-		return f.unusable("there is no such file")
+		if err := f.writableFolder(); err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: %s: %w", login.ErrStoreUnavailable, f.path, ErrNoFile)
 	}
 	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -49,11 +49,12 @@ type Key struct {
 	Secret []byte
 }
 
-// Errors of [Open].
+// Errors of [Open], and of the migrations.
 var (
 	ErrAddress     = errors.New("the database's address must be sqlite:///absolute/file or postgres://…")
 	ErrNoKeys      = errors.New("the store needs at least one key")
 	ErrNewerSchema = errors.New("the database was migrated by a newer version of this program: start that one, or have it migrate down")
+	ErrNoFile      = errors.New("there is no such file") // of those that make none
 	ErrOldSchema   = errors.New("the database has to be migrated first: matterpass migrate up")
 )
 
