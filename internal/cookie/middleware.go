@@ -1,6 +1,7 @@
 package cookie
 
 import (
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -14,6 +15,20 @@ const signOut = "Matterpass-Sign-Out"
 func SetSession(h http.Header, token, user, csrf string) {
 	for i, value := range []string{token, user, csrf} {
 		h.Add("Set-Cookie", (&http.Cookie{Name: Session()[i], Value: value}).String())
+	}
+}
+
+// Renew puts the session of a request, which Mattermost has just accepted, on its
+// answer once more, where the browser showed twins: only beside it can all others be
+// expired in a browser that does not know Partitioned, and has one place for both.
+func Renew(h http.Header, r *http.Request) {
+	if !Twins(r) {
+		return
+	}
+	for _, name := range Session() {
+		if value := lastOf(r, name); value != "" {
+			h.Add("Set-Cookie", (&http.Cookie{Name: name, Value: value}).String())
+		}
 	}
 }
 
@@ -82,7 +97,8 @@ func (w *writer) finish(status int) {
 // Cookies of another shape than ours are expired at sign-out, and where the
 // browser showed twins; never blindly, since they can be somebody's ordinary
 // chat tab. Their lines come first: a browser that does not know Partitioned
-// would take one of them for the cookie that was just set.
+// would take one of them for the cookie that was just set. For the same reason
+// the one that stands where ours does waits for an answer that sets or deletes ours.
 func (p Policy) Apply(h http.Header, r *http.Request) {
 	lines, signedOut, twins := h["Set-Cookie"], len(h[signOut]) > 0, Twins(r)
 	delete(h, signOut)
@@ -92,7 +108,10 @@ func (p Policy) Apply(h http.Header, r *http.Request) {
 	cookies := lastOfEach(lines)
 	h.Del("Set-Cookie")
 	if signedOut || twins {
-		p.deleteOthers(h, hostOf(r))
+		p.deleteOthers(h, hostOf(r), signedOut || slices.ContainsFunc(cookies, isOfSession))
+	}
+	if twins {
+		p.deleteBelow(h, r)
 	}
 	p.send(h, cookies, fateOf(cookies, signedOut, r))
 	if isShared(h) {
@@ -150,12 +169,51 @@ func isShared(h http.Header) bool {
 // partitioned cookie. All three go.
 func endsSession(c http.Cookie) bool { return c.Name == Token && isDeletion(c) }
 
-func (p Policy) deleteOthers(h http.Header, host string) {
+func isOfSession(c http.Cookie) bool { return isSession(c.Name) }
+
+// deleteOthers leaves out what only differs in its partition, unless replaced.
+func (p Policy) deleteOthers(h http.Header, host string, replaced bool) {
 	for _, name := range Session() {
 		for _, other := range p.DeleteOthers(name, host) {
-			add(h, other)
+			if replaced || other.Domain != p.Domain {
+				add(h, other)
+			}
 		}
 	}
+}
+
+// deleteBelow expires a twin that stands below one of the paths that lead to a
+// request's. Of the names that came twice and of these paths each answer takes one, by
+// lot: a header with all of them would be longer than fronts take.
+func (p Policy) deleteBelow(h http.Header, r *http.Request) {
+	paths := pathsTo(r.URL.Path)
+	names := slices.DeleteFunc(Session(), func(name string) bool { return len(r.CookiesNamed(name)) < 2 })
+	if len(paths) == 0 || len(names) == 0 {
+		return
+	}
+	path, name := paths[rand.N(len(paths))], names[rand.N(len(names))] //nolint:gosec // any will do
+	for _, other := range append(p.DeleteOthers(name, hostOf(r)), p.Delete(name)) {
+		other.Path = path
+		add(h, other)
+	}
+}
+
+// pathMost bounds the paths that an answer repeats, in bytes.
+const pathMost = 128
+
+// pathsTo lists the cookie paths, but the root, that match a request's
+// (RFC 6265 section 5.1.4).
+func pathsTo(path string) []string {
+	var paths []string
+	for i := 1; i < min(len(path), pathMost); i++ {
+		if path[i] == '/' {
+			paths = append(paths, path[:i], path[:i+1])
+		}
+	}
+	if len(path) > 1 && len(path) <= pathMost && !strings.HasSuffix(path, "/") {
+		paths = append(paths, path)
+	}
+	return paths
 }
 
 // final is the shape in which a cookie leaves.

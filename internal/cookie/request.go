@@ -174,6 +174,6 @@ func isLetterOrDigit(c byte) bool {
 }
 
 func isOurs(name string) bool {
-	return name == Device || name == hostDevice || name == embedFlag ||
+	return name == Device || name == hostDevice || name == embedFlag || name == Forget || name == Forgotten ||
 		strings.HasPrefix(name, Probe) || strings.HasPrefix(name, Flow) || strings.HasPrefix(name, hostFlow)
 }
