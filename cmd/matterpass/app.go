@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"matterpass/internal/companion"
 	"matterpass/internal/config"
 	"matterpass/internal/cookie"
 	"matterpass/internal/doctor"
@@ -112,7 +113,7 @@ func (a *app) serve(p parts) error {
 	}
 	api := httpapi.New(options)
 	if a.gateway != nil {
-		a.gateway.Fail, a.gateway.RateLimit = api.Fail, httpapi.SetAccountLimit
+		a.gateway.Fail, a.gateway.RateLimit, a.gateway.Own = api.Fail, httpapi.SetAccountLimit, api.Secure
 	}
 	a.handler = stack(p.cfg, api, options.Cookies, p.telemetry)
 	a.admin = operators(p.cfg, api, p.telemetry)
@@ -244,8 +245,9 @@ func keyIssuer(cfg config.Config) string {
 func newGateway(cfg config.Config, a *app, clients clientLimiter, t *telemetry) *gateway.Gateway {
 	return gateway.New(gateway.Options{
 		Upstream: cfg.Mattermost.BaseURL.URL(), Public: cfg.Addresses.PublicURL.URL(), AllowedOrigins: cfg.Addresses.AllowedOrigins.Strings(),
-		Navigations: a.login, AssertionCookie: string(cfg.Assertions.Cookie), Standing: a.login.Standing, SignedOut: a.login.SignedOut,
-		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, OriginRefused: a.settings.doubt, Login: a.login, HTTPS: middleware.Secure, Seen: a.seen, Away: a.client.DatabaseAway,
+		Navigations: a.login, AssertionCookie: string(cfg.Assertions.Cookie),
+		Standing: a.login.Standing, Ended: a.login.Ended, SignedOut: a.login.SignedOut, Plugin: companion.PluginID,
+		Allow: cfg.Addresses.GatewayAllow, SiteURL: a.settings.SiteURL, OriginRefused: a.settings.doubt, Login: a.login, HTTPS: middleware.Secure, Seen: vouched{a.seen, a.login.Remembers}, Away: a.client.DatabaseAway,
 		ClientAddr: func(r *http.Request) netip.Addr { return middleware.ClientAddr(r.Context()) },
 		Limit:      func(r *http.Request) login.Decision { return login.Decision(clients.Allow(r)) },
 		Note: func(r *http.Request, route, code string) {
@@ -260,8 +262,11 @@ func newGateway(cfg config.Config, a *app, clients clientLimiter, t *telemetry) 
 }
 
 // isAlive asks whether a session goes on, here and at Mattermost.
-func (a *app) isAlive(ctx context.Context, token string) (bool, error) {
-	if a.login.Standing(ctx, token, false) != "" {
+func (a *app) isAlive(ctx context.Context, token string, program bool) (bool, error) {
+	switch {
+	case program && a.login.Ended(ctx, token) != "":
+		return false, nil
+	case !program && a.login.Standing(ctx, token, false) != "":
 		return false, nil
 	}
 	_, err := a.client.Find(ctx, token, "")

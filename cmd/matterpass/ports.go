@@ -122,6 +122,15 @@ func (w witness) SignIn(ctx context.Context, account email.Address, password, co
 	return session, err
 }
 
+// vouched has the gateway know the sessions on record as well: those that were made
+// without a password, and those of before the start or of other instances.
+type vouched struct {
+	gateway.Seen
+	remembers func(token string) bool
+}
+
+func (v vouched) Known(token string) bool { return v.Seen.Known(token) || v.remembers(token) }
+
 // sessions takes the WebSockets of a session along when it ends: Mattermost
 // leaves them open. Whether it could be told makes no difference to who signed out.
 type sessions struct {

@@ -23,10 +23,11 @@ func (x *exchange) fail(err error) {
 		x.code = "client_gone"
 		x.w.WriteHeader(statusClientClosed)
 	case x.clientFailed():
-		x.refuseBody(x.w)
+		x.refuseBody()
 	default:
 		err = asUpstream(err)
 		x.code = refusalFor(err).word()
+		x.Own(x.w.Header(), x.r)
 		x.failure(x.r)(x.w, x.r, err)
 	}
 }
@@ -39,10 +40,10 @@ func (g *Gateway) abandon(w http.ResponseWriter, r *http.Request, on route) {
 
 func (x *exchange) clientFailed() bool { return x.body != nil && x.body.failed.Load() != nil }
 
-func (x *exchange) refuseBody(w http.ResponseWriter) {
+func (x *exchange) refuseBody() {
 	why := refusalOfBody(*x.body.failed.Load())
 	x.code = why.word()
-	why.write(w)
+	x.answer(x.w, x.r, why)
 }
 
 // refusalOfBody is for a body that could not be read.

@@ -62,9 +62,11 @@ type Options struct {
 	// AssertionCookie, which never goes on to Mattermost. Empty: off.
 	Navigations     Navigations
 	AssertionCookie string
-	// Standing says who ended a session here, "" while it may go on; nil is always
-	// "". active: the person did something.
+	// Standing says who ended a browser's session here, "" while it may go on; nil is
+	// always "". active: the person did something. Ended says so of the token of a
+	// program, which may be no session's.
 	Standing func(ctx context.Context, token string, active bool) string
+	Ended    func(ctx context.Context, token string) string
 	// SignedOut is told of a session that its person ended at Mattermost; nil is
 	// nobody.
 	SignedOut func(ctx context.Context, token string)
@@ -86,6 +88,9 @@ type Options struct {
 	// WebSocket to take what it was sent, after which they are broken off; 60 s.
 	Stall time.Duration
 
+	// Own puts on an answer that is not Mattermost's what all of ours carry; nil is
+	// nothing.
+	Own func(http.Header, *http.Request)
 	// Fail answers what went wrong with Mattermost, an error of package upstream;
 	// FailPage does so where a person would see the answer as a page.
 	Fail, FailPage func(http.ResponseWriter, *http.Request, error)
@@ -107,10 +112,10 @@ type Options struct {
 	// TunnelIdle is how long nothing may be said on a WebSocket, 5 min; Mattermost's
 	// web app says something every 30 s. It is kept to an eighth.
 	TunnelIdle time.Duration
-	// Alive asks whether Mattermost knows a session, and is asked about each that
+	// Alive asks whether Mattermost knows a session, or a token of a program's, and is asked about each that
 	// has a WebSocket, once in AliveEvery (45 s). False ends its WebSockets, an error
 	// does not. nil asks nobody.
-	Alive      func(ctx context.Context, token string) (bool, error)
+	Alive      func(ctx context.Context, token string, program bool) (bool, error)
 	AliveEvery time.Duration
 }
 
@@ -179,6 +184,9 @@ func (o *Options) setReports() {
 	if o.Fail == nil {
 		o.Fail = failAsMattermost
 	}
+	if o.Own == nil {
+		o.Own = func(http.Header, *http.Request) {}
+	}
 	if o.RateLimit == nil {
 		o.RateLimit = setAccountLimit
 	}
@@ -218,7 +226,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	found, heard := find(g.routes, r.Method, path), g.hear(r)
-	ended := g.hasEnded(w, r, heard.sent.session())
+	ended := g.hasEnded(w, r, heard.sent)
 	if ended {
 		r = asStranger(r)
 		heard = g.understand(r)
@@ -284,6 +292,7 @@ func (g *Gateway) mayTry(w http.ResponseWriter, r *http.Request) bool {
 // (docs/mattermost.md A15), so that none such is ever forwarded.
 func (g *Gateway) redirect(w http.ResponseWriter, r *http.Request, path string) {
 	target := url.URL{Path: path, RawQuery: r.URL.RawQuery}
+	g.Own(w.Header(), r)
 	w.Header().Set("Location", target.String())
 	w.WriteHeader(http.StatusMovedPermanently)
 	g.Note(r, anyRoute.pattern, "redirected")

@@ -28,6 +28,12 @@ func (o *Options) setKeeper() {
 	if o.Seen == nil {
 		o.Seen = NewMemory(0)
 	}
+	if o.Standing == nil {
+		o.Standing = func(context.Context, string, bool) string { return "" }
+	}
+	if o.Ended == nil {
+		o.Ended = func(context.Context, string) string { return "" }
+	}
 	if o.Away == nil {
 		o.Away = func(context.Context) bool { return false }
 	}
@@ -37,14 +43,6 @@ func (o *Options) setKeeper() {
 type carried struct {
 	token  string // empty for none, and for an empty cookie
 	cookie bool
-}
-
-// session is the token of the browser's own session, empty for none.
-func (c carried) session() string {
-	if !c.cookie {
-		return ""
-	}
-	return c.token
 }
 
 // forwardCookies prepares the cookies of a request for Mattermost, and tells by which
@@ -76,8 +74,18 @@ func (x *exchange) keep(res *http.Response) {
 	if len(res.Header["Set-Cookie"]) > 0 {
 		x.keepCookies(res)
 	}
-	if x.said.sent.token != "" && proves(x.r.URL.Path, res.StatusCode) && x.recent.isNew(x.said.sent.token) {
+	if x.said.sent.token != "" && proves(x.r.URL.Path, res.StatusCode) {
+		x.accepted(res)
+	}
+}
+
+// accepted takes note of a session that Mattermost knows, and heals its twins.
+func (x *exchange) accepted(res *http.Response) {
+	if x.recent.isNew(x.said.sent.token) {
 		x.Seen.Saw(x.said.sent.token)
+	}
+	if x.said.twins && len(tokensIn(res.Header)) == 0 {
+		cookie.Renew(res.Header, x.r)
 	}
 }
 
@@ -176,7 +184,9 @@ func (x *exchange) standIn(res *http.Response, why refusal) {
 	res.TransferEncoding, res.Trailer = nil, nil
 	res.Header = http.Header{
 		"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(body))},
-		"Cache-Control": {"no-store"}, "Retry-After": {retryUpstream},
+		"Retry-After": {retryUpstream},
 	}
+	x.Own(res.Header, x.r)
+	res.Header.Set("Cache-Control", "no-store")
 	x.code = why.word()
 }

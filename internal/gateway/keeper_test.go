@@ -43,7 +43,7 @@ func TestOnlyTheBrowsersOwnSessionComesBackAsACookie(t *testing.T) {
 		"nobody's became somebody's":             {three(otherToken), "/plugins/x/login", nil, ""},
 		"an empty cookie became somebody's":      {three(otherToken), "/api/v4/posts", []string{"Cookie", "MMAUTHTOKEN=", "Authorization", program}, ""},
 		"twins, and the newest went up":          {three(ownToken), "/api/v4/posts", []string{"Cookie", "MMAUTHTOKEN=" + otherToken + "; " + browser}, ownToken},
-		"twins, and the older comes back":        {three(otherToken), "/api/v4/posts", []string{"Cookie", "MMAUTHTOKEN=" + otherToken + "; " + browser}, ""},
+		"twins, and the older comes back":        {three(otherToken), "/api/v4/posts", []string{"Cookie", "MMAUTHTOKEN=" + otherToken + "; " + browser + "; MMUSERID=u; MMCSRF=c"}, ownToken},
 		"two answers in one":                     {together(three(ownToken), three(otherToken)), "/api/v4/posts", []string{"Cookie", browser}, ""},
 		"a browser's, ended":                     {headersOf(401, "Set-Cookie", "MMAUTHTOKEN=; Max-Age=0"), "/api/v4/posts", []string{"Cookie", browser}, "-"},
 		"a program's, ended":                     {headersOf(401, "Set-Cookie", "MMAUTHTOKEN=; Max-Age=0"), "/api/v4/posts", []string{"Authorization", program}, ""},

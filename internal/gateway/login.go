@@ -18,6 +18,7 @@ const loginBodyMost = 64 << 10
 // as Mattermost would, but for the Token header, which is a session for whoever
 // can read it.
 func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request, on route) {
+	g.Own(w.Header(), r)
 	w.Header().Set("Cache-Control", "no-store")
 	if !g.isOwnPage(r) {
 		g.refuse(w, r, on, refuseOrigin)
@@ -61,7 +62,10 @@ func signedIn(w http.ResponseWriter, s login.Session) {
 	_ = json.NewEncoder(w).Encode(profile(s)) // the client is gone; nobody to tell
 }
 
+// setSession puts a new session in the place of one that may have ended on the same
+// request.
 func setSession(h http.Header, s login.Session) {
+	cookie.KeepOut(h)
 	cookie.SetSession(h, s.Token, s.User.ID, s.CSRF)
 	if s.Device != "" {
 		h.Add("Set-Cookie", (&http.Cookie{Name: cookie.Device, Value: s.Device}).String())

@@ -55,8 +55,13 @@ const idPrefix = "matterpass.gateway."
 
 // refuse answers on the gateway's behalf and tells Note why.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, on route, why refusal) {
-	why.write(w)
+	g.answer(w, r, why)
 	g.Note(r, on.pattern, why.word())
+}
+
+func (g *Gateway) answer(w http.ResponseWriter, r *http.Request, why refusal) {
+	g.Own(w.Header(), r)
+	why.write(w)
 }
 
 // hangUp refuses and ends the connection: what follows on it is for a protocol, or

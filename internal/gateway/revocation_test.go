@@ -28,7 +28,7 @@ type asked struct {
 
 func (a *asked) options(o *gateway.Options) {
 	o.AliveEvery = time.Hour
-	o.Alive = func(ctx context.Context, token string) (bool, error) {
+	o.Alive = func(ctx context.Context, token string, _ bool) (bool, error) {
 		a.mu.Lock()
 		a.tokens = append(a.tokens, token)
 		a.mu.Unlock()
@@ -219,7 +219,7 @@ func TestADoubtDuringAHandshakeConcernsItToo(t *testing.T) {
 		accept(copyBack)(conn, r)
 	}, func(o *gateway.Options) {
 		o.AliveEvery = time.Hour
-		o.Alive = func(context.Context, string) (bool, error) { return false, nil }
+		o.Alive = func(context.Context, string, bool) (bool, error) { return false, nil }
 	})
 	go func() {
 		<-accepting
@@ -241,7 +241,7 @@ func TestWhoseASessionIsMayBeUnclear(t *testing.T) {
 	rig, _ := raw(t, accept(copyBack), func(o *gateway.Options) {
 		o.Transport = gateway.NewTransport()
 		a.options(o)
-		o.Alive = func(_ context.Context, token string) (bool, error) {
+		o.Alive = func(_ context.Context, token string, _ bool) (bool, error) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
 			a.tokens = append(a.tokens, token)

@@ -13,6 +13,7 @@ import (
 type said struct {
 	assertion string // the ERP's cookie
 	sent      carried
+	twins     bool        // of the session's cookies
 	header    http.Header // as Mattermost gets it
 	lines     []byte      // the same, written; nil until it was asked for
 }
@@ -38,7 +39,7 @@ func (g *Gateway) understand(r *http.Request) *said {
 	if g.mayCarryAssertion(r) { // it is for us: Mattermost has no business with it
 		cookie.Drop(out, g.AssertionCookie)
 	}
-	s := &said{assertion: g.assertionOf(r), sent: forwardCookies(out), header: out.Header}
+	s := &said{assertion: g.assertionOf(r), sent: forwardCookies(out), twins: cookie.Twins(r), header: out.Header}
 	g.identify(r, s.header)
 	askOnce(s.header)
 	return s

@@ -14,18 +14,25 @@ var refuseEnded = refusal{
 
 // hasEnded reports that the session of a request ended here, and takes its cookies out
 // of the browser: Mattermost may not know of the end yet.
-func (g *Gateway) hasEnded(w http.ResponseWriter, r *http.Request, token string) bool {
-	if g.Standing == nil || token == "" || g.Standing(r.Context(), token, isActivity(r)) == "" {
+func (g *Gateway) hasEnded(w http.ResponseWriter, r *http.Request, sent carried) bool {
+	switch {
+	case sent.token == "":
+		return false
+	case !sent.cookie:
+		return g.Ended(r.Context(), sent.token) != ""
+	case g.Standing(r.Context(), sent.token, isActivity(r)) == "":
 		return false
 	}
 	cookie.SignOut(w.Header())
 	return true
 }
 
-// asStranger is a request without its session. It is answered as such.
+// asStranger is a request without its session, nor another that would have come
+// after it. It is answered as such.
 func asStranger(r *http.Request) *http.Request {
 	stranger := r.Clone(r.Context())
 	cookie.Drop(stranger, cookie.Session()...)
+	stranger.Header.Del("Authorization")
 	return stranger
 }
 

@@ -47,7 +47,7 @@ func (x *exchange) notOpened(err error) {
 	case errors.Is(err, errDraining):
 		x.code = refuseDraining.word()
 		x.w.Header().Set("Retry-After", retrySocket())
-		refuseDraining.write(x.w)
+		x.answer(x.w, x.r, refuseDraining)
 	default:
 		x.fail(err)
 	}
@@ -83,7 +83,7 @@ func (x *exchange) open(ctx context.Context, t *tunnel) error {
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return err
 	}
-	t.token = x.said.sent.token
+	t.token, t.program = x.said.sent.token, !x.said.sent.cookie
 	kept, err = x.join(t, conn, answer)
 	return err
 }

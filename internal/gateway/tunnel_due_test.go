@@ -18,12 +18,14 @@ func TestWhoIsWaitedForIsAskedAboutFirst(t *testing.T) {
 	ts.sessions["waited for"] = &session{}
 	ts.sessions["not due"] = &session{due: now.Add(time.Second)}
 	first := ts.due(now, time.Minute)
-	if first[0] != "waited for" || len(first) > 100 {
-		t.Errorf("%d, %q first", len(first), first[0])
+	if first[0].token != "waited for" || len(first) > 100 {
+		t.Errorf("%d, %q first", len(first), first[0].token)
 	}
-	all := first
-	for next := first; len(next) > 0; all = append(all, next...) {
-		next = ts.due(now, time.Minute)
+	var all []string
+	for next := first; len(next) > 0; next = ts.due(now, time.Minute) {
+		for _, q := range next {
+			all = append(all, q.token)
+		}
 	}
 	slices.Sort(all)
 	if len(all) != 1001 || len(slices.Compact(all)) != 1001 || slices.Contains(all, "not due") {

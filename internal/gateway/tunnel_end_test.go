@@ -257,7 +257,7 @@ func TestARevokedSessionLosesItsTunnels(t *testing.T) {
 	asked := make(chan string, 1000)
 	rig, mattermost := startSimulator(t, func(o *gateway.Options) {
 		o.AliveEvery = 100 * time.Millisecond
-		o.Alive = func(ctx context.Context, token string) (bool, error) {
+		o.Alive = func(ctx context.Context, token string, _ bool) (bool, error) {
 			asked <- token
 			if down.Load() {
 				return false, errors.New("away")
@@ -295,7 +295,7 @@ func TestSessionsAreAskedAboutOnceInAWhileAndFewAtATime(t *testing.T) {
 	begin := time.Now()
 	rig, _ := raw(t, accept(copyBack), func(o *gateway.Options) {
 		o.AliveEvery = every
-		o.Alive = func(_ context.Context, token string) (bool, error) {
+		o.Alive = func(_ context.Context, token string, _ bool) (bool, error) {
 			if n := now.Add(1); n > most.Load() {
 				most.Store(n)
 			}

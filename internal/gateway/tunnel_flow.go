@@ -47,6 +47,7 @@ type tunnel struct {
 	gateway *Gateway
 	network netip.Prefix // of the client
 	token   string       // of the session, empty where there is none
+	program bool         // which sent it by Authorization
 	doubts  uint         // of the registry, when Mattermost was asked
 	opened  time.Time
 	down    flow         // to the browser

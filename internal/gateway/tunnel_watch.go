@@ -65,6 +65,7 @@ func (g *Gateway) endSession(token string, why cause) {
 func (ts *tunnels) of(token string) []*tunnel {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	ts.doubts++ // a handshake under way may be by this very token
 	if s := ts.sessions[token]; s != nil {
 		return slices.Clone(s.tunnels)
 	}
@@ -102,23 +103,23 @@ func (ts *tunnels) wake() {
 // not know any more. One that cannot be asked about goes on.
 func (g *Gateway) askDue(ctx context.Context) {
 	for ctx.Err() == nil {
-		tokens := g.tunnels.due(time.Now(), g.AliveEvery)
-		if len(tokens) == 0 {
+		due := g.tunnels.due(time.Now(), g.AliveEvery)
+		if len(due) == 0 {
 			return
 		}
-		g.askAbout(ctx, tokens)
+		g.askAbout(ctx, due)
 	}
 }
 
-func (g *Gateway) askAbout(ctx context.Context, tokens []string) {
+func (g *Gateway) askAbout(ctx context.Context, due []checkup) {
 	var group errgroup.Group
 	group.SetLimit(aliveParallel)
-	for _, token := range tokens {
+	for _, q := range due {
 		group.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 			defer cancel()
-			if alive, err := g.Alive(ctx, token); err == nil && !alive {
-				g.endSession(token, revoked)
+			if alive, err := g.Alive(ctx, q.token, q.program); err == nil && !alive {
+				g.endSession(q.token, revoked)
 			}
 			return nil
 		})
@@ -126,26 +127,32 @@ func (g *Gateway) askAbout(ctx context.Context, tokens []string) {
 	_ = group.Wait() // they return none
 }
 
-// due returns a few tokens whose time has come, and sets them a new one. Those for
+// checkup is of a session that has a tunnel.
+type checkup struct {
+	token   string
+	program bool
+}
+
+// due returns a few sessions whose time has come, and sets them a new one. Those for
 // which somebody waits are first.
-func (ts *tunnels) due(now time.Time, interval time.Duration) []string {
+func (ts *tunnels) due(now time.Time, interval time.Duration) []checkup {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	var first, others []string
+	var first, others []checkup
 	for token, s := range ts.sessions {
 		switch {
 		case s.due.IsZero():
-			first = append(first, token)
+			first = append(first, checkup{token, s.program})
 		case !now.Before(s.due):
-			others = append(others, token)
+			others = append(others, checkup{token, s.program})
 		}
 	}
-	tokens := append(first, others...)
-	tokens = tokens[:min(len(tokens), aliveFew)]
-	for _, token := range tokens {
-		ts.sessions[token].due = now.Add(interval)
+	due := append(first, others...)
+	due = due[:min(len(due), aliveFew)]
+	for _, q := range due {
+		ts.sessions[q.token].due = now.Add(interval)
 	}
-	return tokens
+	return due
 }
 
 // firstDue spreads those who come in one instant, as after a restart.

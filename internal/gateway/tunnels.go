@@ -34,6 +34,7 @@ type tunnels struct {
 type session struct {
 	tunnels []*tunnel
 	user    string    // the id that the browser claims, empty where it is not known
+	program bool      // the token came by Authorization alone
 	due     time.Time // for asking; zero is before everybody else
 }
 
@@ -123,12 +124,13 @@ func (g *Gateway) begin(t *tunnel, user string) bool {
 func (ts *tunnels) enrol(t *tunnel, user string, interval time.Duration) {
 	s := ts.sessions[t.token]
 	if s == nil {
-		s = &session{user: user, due: firstDue(interval)}
+		s = &session{user: user, program: true, due: firstDue(interval)}
 		ts.sessions[t.token] = s
 	}
 	if s.user != user {
 		s.user = "" // one of the claims is wrong
 	}
+	s.program = s.program && t.program
 	if t.doubts != ts.doubts {
 		s.due = time.Time{}
 		ts.wake()

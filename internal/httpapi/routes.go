@@ -230,8 +230,13 @@ func (a *API) limitClients() func(http.Handler) http.Handler {
 }
 
 // own puts the security headers of this program's own answers on it.
-func (a *API) own(h http.Handler) http.Handler {
-	return middleware.Security(middleware.SecurityOptions{StrictTransport: a.StrictTransport})(h)
+func (a *API) own(h http.Handler) http.Handler { return middleware.Security(a.security())(h) }
+
+// Secure puts them on an answer of the program's that is given elsewhere.
+func (a *API) Secure(h http.Header, r *http.Request) { a.security().Secure(h, r) }
+
+func (a *API) security() middleware.SecurityOptions {
+	return middleware.SecurityOptions{StrictTransport: a.StrictTransport}
 }
 
 func (a *API) body() func(http.Handler) http.Handler {

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -94,7 +95,7 @@ func (s *standings) unwritten() map[string]time.Time {
 	return used
 }
 
-// Standing says who ended the session of a token; empty while it may go on. active
+// Standing says who ended a browser's session; empty while it may go on. active
 // says that the person did something: what a page asks for by itself keeps no
 // session alive. Where the memory is away Mattermost decides alone.
 func (s *Service) Standing(ctx context.Context, token string, active bool) string {
@@ -102,9 +103,9 @@ func (s *Service) Standing(ctx context.Context, token string, active bool) strin
 		return ""
 	}
 	now := time.Now()
-	known, fresh := s.standings.of(token)
-	if !fresh || known.over == "" && now.Sub(known.looked) > standingFresh {
-		known = s.look(ctx, token, now)
+	known, err := s.recall(ctx, token, now)
+	if errors.Is(err, ErrUnknown) {
+		s.observe(observation{token: token})
 	}
 	if known.over != "" {
 		return known.over
@@ -119,29 +120,53 @@ func (s *Service) Standing(ctx context.Context, token string, active bool) strin
 	return ""
 }
 
-// look asks the memory, and keeps what this process alone knows: the last use. A
-// flood of made-up tokens must not keep sign-ins from the memory, so few look at a
-// time; for the others Mattermost decides.
-func (s *Service) look(ctx context.Context, token string, now time.Time) (known standing) {
+// Ended says who ended a session by whose token a program asks, empty for nobody.
+// Programs have tokens of their own as well, which are nobody's session here: they are
+// not remembered, and the bounds of sessions are not theirs.
+func (s *Service) Ended(ctx context.Context, token string) string {
+	if s.Records == nil || !isID(token) {
+		return ""
+	}
+	known, _ := s.recall(ctx, token, time.Now())
+	return known.over
+}
+
+// Remembers reports that the session of a token, of which somebody was just told how
+// it stands, is on record and goes on.
+func (s *Service) Remembers(token string) bool {
+	known, _ := s.standings.of(token)
+	return !known.created.IsZero() && known.over == ""
+}
+
+// recall asks the memory where this process does not know, or no longer.
+func (s *Service) recall(ctx context.Context, token string, now time.Time) (standing, error) {
+	known, fresh := s.standings.of(token)
+	if fresh && (known.over != "" || now.Sub(known.looked) <= standingFresh) {
+		return known, nil
+	}
+	return s.look(ctx, token, now)
+}
+
+// look asks the memory, and keeps what this process alone knows: the last use, and an
+// end that came meanwhile. A flood of made-up tokens must not keep sign-ins from the
+// memory, so few look at a time; for the others Mattermost decides.
+func (s *Service) look(ctx context.Context, token string, now time.Time) (known standing, err error) {
 	select {
 	case s.looking <- struct{}{}:
 		defer func() { <-s.looking }()
 	default:
-		return standing{}
+		return standing{}, nil
 	}
 	record, err := s.Records.Find(ctx, token)
 	s.standings.change(token, func(k *standing) {
 		k.looked = now
 		if err == nil {
-			k.created, k.over = record.Created, record.EndedBy
+			k.created, k.over = record.Created, cmp.Or(k.over, record.EndedBy)
 			k.seen, k.written = later(k.seen, record.LastSeen), later(k.written, record.LastSeen)
 		}
 		known = *k
 	})
-	if errors.Is(err, ErrUnknown) {
-		s.observe(observation{token: token})
-	}
-	return known
+	return known, err
 }
 
 func later(a, b time.Time) time.Time {

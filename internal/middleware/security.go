@@ -8,27 +8,32 @@ type SecurityOptions struct {
 	StrictTransport bool                     // production: browsers shall use https for a year
 }
 
-// Security puts on an answer what keeps browsers from doing more with it than
-// it is for; a handler that needs less sets its own. It is for our own answers:
-// Mattermost's pages have a policy of their own.
+// Security does so for every answer of a handler.
 func Security(o SecurityOptions) func(http.Handler) http.Handler {
-	if o.HTTPS == nil {
-		o.HTTPS = Secure
-	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			h := w.Header()
-			h.Set("Cache-Control", "no-store")
-			h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-			h.Set("Cross-Origin-Resource-Policy", "same-origin")
-			h.Set("Referrer-Policy", "no-referrer")
-			h.Set("X-Content-Type-Options", "nosniff")
-			// RFC 6797 section 7.2: never over plain http. Without
-			// includeSubDomains, since the neighbours are not ours.
-			if o.StrictTransport && o.HTTPS(r) {
-				h.Set("Strict-Transport-Security", "max-age=31536000")
-			}
+			o.Secure(w.Header(), r)
 			next.ServeHTTP(w, r)
 		})
+	}
+}
+
+// Secure puts on an answer what keeps browsers from doing more with it than it is
+// for; a handler that needs less sets its own. It is for our own answers:
+// Mattermost's pages have a policy of their own.
+func (o SecurityOptions) Secure(h http.Header, r *http.Request) {
+	https := o.HTTPS
+	if https == nil {
+		https = Secure
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	// RFC 6797 section 7.2: never over plain http. Without includeSubDomains, since
+	// the neighbours are not ours.
+	if o.StrictTransport && https(r) {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
 }
