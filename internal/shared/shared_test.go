@@ -101,9 +101,15 @@ func TestARestartOfRedisIsNoticedByNobody(t *testing.T) {
 	s := newServer(t)
 	var c changes
 	r := s.client(Options{MaxConns: 8, Changed: c.note, Rest: time.Hour})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // what is left of it bounds a connection's answers
+	defer cancel()
 	var idle []redis.Conn
 	for range 8 {
-		idle = append(idle, r.pool.Get())
+		conn, err := r.pool.GetContext(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle = append(idle, conn)
 	}
 	for _, conn := range idle {
 		if _, err := conn.Do("PING"); err != nil {
