@@ -56,7 +56,7 @@ func TestAChatThatIsSlowIsSaidToBe(t *testing.T) {
 	want(p, "actions", shell(p, chat).Text(`[...document.querySelectorAll("button:enabled")].map((e) => e.innerText)`), "Try again (2 of 3)")
 	close(release)
 	state(p, "ready")
-	want(p, "events", p.Text("events"), "signin:demo,ready:demo")
+	want(p, "events", p.Text("events"), "signin:demo,error:upstream_timeout,ready:demo")
 }
 
 // survivesNavigation as an application does it that keeps its elements.

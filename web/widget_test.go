@@ -29,6 +29,11 @@ func TestWidget(t *testing.T) {
 		"a second factor is asked for and sent":                   asksForCode,
 		"a server that is down is said so, and the button helps":  saysDown,
 		"a server that cannot be reached is said so":              saysUnreachable,
+		"an address that is none is said so":                      saysNoAddress,
+		"a browser that is online again tries again":              triesWhenOnline,
+		"the former user's proof answers no question of the next": keepsProofsApart,
+		"what the former user opened is not opened for the next":  forgetsTarget,
+		"credentials that cannot be sent are said so":             saysUnfitCredentials,
 		"an element that leaves the page asks nothing more":       leavesQuietly,
 		"two elements share one login":                            sharesLogin,
 		"an element that comes later shares the login under way":  sharesLoginUnderWay,
@@ -159,7 +164,7 @@ func countsDown(t tab, chat *fakeChat) {
 	host(t, chat)
 	t.Do(putDemo)
 	state(t, "error")
-	shell(t, chat).Wait(`document.querySelector("button").innerText === "Trying again in 29 seconds"`)
+	shell(t, chat).Wait(`document.querySelector("button").innerText === "Trying again in 29 s"`)
 	want(t, "button disabled", shell(t, chat).Text(`document.querySelector("button").disabled`), "true")
 	want(t, "events", t.Text("events"), "error:rate_limited")
 	if n := len(chat.seen("login")); n != 1 {

@@ -47,6 +47,8 @@ func TestEmbedded(t *testing.T) {
 		"hostile messages do nothing":                         ignoresStrangers,
 		"tours and the landing page are kept away":            keepsCalm,
 		"the chat has the rights that people may give it":     hasRights,
+		"a sign-out elsewhere in the browser is not undone":   staysOutEverywhere,
+		"nobody's chat is left beside the next user's":        makesWay,
 	}
 	for where, at := range sites {
 		for name, promise := range promises {
@@ -380,4 +382,14 @@ func climbsLadder(s seat) {
 	if n := s.mattermost.Mints(); n > 2 {
 		s.Errorf("%d sign-ins after the reload", n)
 	}
+	s.shell().Click(`document.querySelector("a")`) // the last rung
+	tab := seat{s.Opened(s.details.Chat + "/launch"), s.demo}
+	tab.Wait(`document.querySelector("button")?.innerText === "Continue as Demo"`)
+	if got := tab.Text("location.hash"); got != "" {
+		s.Errorf("the proof stays in the address: %s", got)
+	}
+	tab.Screenshot("tab-of-its-own")
+	tab.Click(`document.querySelector("button")`)
+	tab.Wait(`document.documentElement.dataset.state === "ready"`)
+	tab.page().Wait(`document.querySelector("#whoami").dataset.username === "demo"`)
 }

@@ -96,7 +96,7 @@ func verdict(kind string, returned map[string]bool, twins bool, site string) (wo
 	case returned[kind]:
 		return "works", "This browser keeps the cookies that chat needs."
 	case !returned["plain"] && !returned["lax"] && !returned["none"] && !returned["partitioned"]:
-		return "blocked", "This browser kept no cookie at all: cookies are blocked for this page, or the second question was asked without credentials. Allow cookies for the chat address, or open chat in a tab of its own."
+		return "blocked", "This browser kept no cookie at all: cookies are blocked for this page. Allow cookies for the chat address, or open chat in a tab of its own."
 	case kind == "plain" || kind == "lax":
 		return "blocked", crossSiteSentence(site)
 	default:

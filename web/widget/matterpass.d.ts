@@ -81,8 +81,9 @@ export class MattermostChat extends HTMLElement {
   setTheme(theme: "light" | "dark" | "auto"): void;
 
   /**
-   * Ends the Mattermost session, or all of the person's sessions. Settles in any
-   * case; success is the `signout` event. It goes through also when the element
+   * Ends the Mattermost session, or all of the person's sessions; other elements and
+   * tabs of the browser do not begin it anew. Settles in any case; success is the
+   * `signout` event. It goes through also when the element
    * is removed right after the call.
    */
   signOut(options?: { everywhere?: boolean }): Promise<unknown>;
@@ -162,7 +163,8 @@ export interface ChatError {
    * The server's code, or `unreachable` (no answer within 10 s, or this page's
    * origin is not allowed: a browser cannot tell), `cookies_blocked`, `not_live`
    * (cookies were let in, but not to chat's live connection),
-   * `credentials_missing` (none set, or the function failed), `person_mismatch`
+   * `credentials_missing` (none set, or the function failed, or what it answered
+   * cannot be sent to a frame), `person_mismatch`
    * (they were of somebody else than `subject` says), `subject_invalid`
    * (it is no SHA-256 in hexadecimal), `session_expired`,
    * `not_provisioned` (no team).
@@ -184,7 +186,7 @@ export interface MattermostChatEventMap extends Omit<HTMLElementEventMap, "error
   ready: CustomEvent<Session>;
   /** A new session was made, on the element that made it. */
   signin: CustomEvent<Session>;
-  /** A session was ended: by `signOut()`, by the person, or because it was somebody else's. */
+  /** A session was ended: by `signOut()`, by the person, by another element or tab, or because it was somebody else's. */
   signout: CustomEvent<null>;
   /** The figures changed. */
   unread: CustomEvent<Unread>;
@@ -196,7 +198,7 @@ export interface MattermostChatEventMap extends Omit<HTMLElementEventMap, "error
   tokenneeded: CustomEvent<{ reason: "signed-out" | "expired" }>;
   /** The session ended and could not be renewed in silence. */
   expired: CustomEvent<null>;
-  /** The element shows an error. */
+  /** The element shows an error, or that loading takes long (`upstream_timeout`, and perhaps `ready` after it). */
   error: CustomEvent<ChatError>;
 }
 

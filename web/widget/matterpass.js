@@ -1,8 +1,8 @@
-// <mattermost-chat>. Manual: matterpass.d.ts; its talk with the shell: docs/embed.md.
+// <mattermost-chat>: matterpass.d.ts, docs/embed.md
 
 const VERSION = 1;
 const TRIES = 3;
-const PATIENCE = 10_000; // ms for a request, and to give back the focus
+const PATIENCE = 10_000; // ms
 
 export const backoff = (attempt, retryAfter = 0) =>
   attempt < TRIES ? Math.max([300, 800][attempt - 1], retryAfter * 1000) : 0;
@@ -32,7 +32,7 @@ const EVENTS = ["ready", "signin", "signout", "navigate", "notification", "expir
 const FLAGS = ["lazy", "sandbox"];
 const TEXTS = ["server", "email", "subject", "channel", "theme", "locale", "label"];
 
-let ending; // a sign-out under way: its answer would delete the next session's cookies
+let ending; // a sign-out under way: it deletes cookies
 
 export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   static observedAttributes = ["server", "email", "subject", "channel", "theme"];
@@ -43,8 +43,8 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   #nonce;
   #heard; // from the shell
   #target;
-  #again; // the host asked for a sign-in
-  #leaving; // settles the sign-out that the shell was asked for
+  #again; // signIn was called
+  #leaving; // settles the sign-out asked of the shell
   #guard;
   #unread = { messages: 0, mentions: 0 };
   #card = make("section", { role: "status", tabIndex: -1 });
@@ -80,12 +80,13 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   }
 
   connectedCallback() {
-    for (const [name, value] of Object.entries(this)) { // set before the element was defined
+    for (const [name, value] of Object.entries(this)) { // set before it was defined
       delete this[name];
       this[name] = value;
     }
     document.addEventListener("focusout", this);
     addEventListener("message", this);
+    addEventListener("online", this);
     if (!this.lazy || this.#target) return this.reload();
     new IntersectionObserver(([entry], observer) => {
       if (this.state || !this.isConnected) observer.disconnect();
@@ -96,6 +97,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   disconnectedCallback() {
     document.removeEventListener("focusout", this);
     removeEventListener("message", this);
+    removeEventListener("online", this);
     if (this.#leaving) this.#logout(this.#leaving.wish).then(this.#leaving.done);
     this.#leave();
     this.removeAttribute("state");
@@ -105,15 +107,19 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
     if (before === now || !this.state) return;
     if (name === "theme") this.#heard && this.#send(name, { theme: now });
     else if (name === "channel") now && this.open(now);
-    else this.reload();
+    else {
+      this.#target = undefined;
+      this.reload();
+    }
   }
 
-  // The chat page takes the focus once it has loaded: give it back, once.
+  // Chat takes the focus once it has loaded: give it back, once.
   handleEvent(event) {
     const { type, target } = event;
     if (type === "message") return this.#receive(event);
+    if (type === "online") return this.state === "error" && !this.#heard && this.reload();
     setTimeout(() => {
-      if (!(Date.now() < this.#guard) || this.shadowRoot.activeElement !== this.#frame) return;
+      if (!(Date.now() < this.#guard) || this.shadowRoot.activeElement !== this.#frame || this.matches(":hover")) return;
       this.#guard = 0;
       target.focus();
     });
@@ -140,6 +146,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
 
   async signOut(options) {
     const wish = { everywhere: options?.everywhere === true };
+    if (this.#leaving) return ending;
     if (this.#heard) return (ending = this.#ask(wish));
     this.#leave();
     if (await (ending = this.#logout(wish))) this.#fire("signout");
@@ -147,7 +154,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
     if (this.state !== "error" && !this.#turn) this.#show("signed-out", make("button", { onclick: () => this.signIn() }, "Sign in to chat"));
   }
 
-  // The shell signs out: it is where the cookies are, on every rung.
+  // The shell signs out: it has the cookies, on every rung.
   #ask(wish) {
     this.#send("sign-out", wish);
     return new Promise((done) => {
@@ -199,7 +206,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   }
 
   #look(signal) {
-    return fetch(`${this.#server}/api/mattermost/health`, { signal: AbortSignal.any([AbortSignal.timeout(PATIENCE), signal]) }).then(
+    return new Promise((done) => done(fetch(`${this.#server}/api/mattermost/health`, { signal: AbortSignal.any([AbortSignal.timeout(PATIENCE), signal]) }))).then(
       async (response) => verdict(response.status, await response.json().catch(() => {})),
       () => verdict(0),
     );
@@ -215,7 +222,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
       referrerPolicy: "strict-origin",
       src: `${this.#server}/embed?widget=${VERSION}`,
       onload: () => {
-        this.#heard = false; // it may have loaded itself anew
+        this.#heard = false; // it may be another load
         const { email, subject, theme, locale, label } = this;
         this.#send("hello", { email, subject, theme, locale, label, target: this.#target ?? this.channel, again: this.#again });
         late(PATIENCE);
@@ -226,7 +233,7 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
   }
 
   #send(type, members) {
-    this.#frame?.contentWindow.postMessage({ ...members, matterpass: VERSION, type, nonce: this.#nonce }, this.#server);
+    this.#frame?.contentWindow.postMessage({ nonce: this.#nonce, ...members, matterpass: VERSION, type }, this.#server);
   }
 
   #receive({ source, origin, data }) {
@@ -248,14 +255,14 @@ export class MattermostChat extends (globalThis.HTMLElement ?? Object) {
     },
     event: ({ name, detail }) => EVENTS.includes(name) && this.#fire(name, detail),
     unread: ({ unread }) => this.#count(unread),
-    credentials: ({ id, reason }) => this.#answer(id, reason),
+    credentials: (it) => this.#answer(it),
   };
 
-  async #answer(id, reason) {
+  async #answer({ id, reason, nonce }) {
     this.#fire("tokenneeded", { reason });
     const source = this.#credentials;
-    const credentials = await new Promise((done) => done(source.call ? source() : source)).catch(() => {});
-    this.#send("credentials", { id, credentials });
+    const credentials = await new Promise((done) => done(source.call ? source() : source)).then(structuredClone).catch(() => {});
+    this.#send("credentials", { id, credentials, nonce });
   }
 
   #count(now) {

@@ -272,6 +272,17 @@ function channelInPath() {
   return state.channels.find((channel) => channel.name === 'town-square') || state.channels[0];
 }
 
+// A first message to somebody begins at the address of their messages (docs/webapp.md D1).
+async function newDirectChannel() {
+  const [, , kind, name = ''] = location.pathname.split('/');
+  if (kind !== 'messages' || !name.startsWith('@')) return undefined;
+  const [other] = await ask('POST', '/users/usernames', [name.slice(1)]);
+  if (!other) return undefined;
+  await ask('POST', '/channels/direct', [state.me.id, other.id]);
+  await loadChannels();
+  return channelInPath();
+}
+
 async function loadTeam() {
   const teams = await ask('GET', '/users/me/teams');
   const [, slug] = location.pathname.split('/');
@@ -290,7 +301,7 @@ async function startChat() {
   if (location.pathname === '/login' || location.search.includes('redirect_to=')) history.replaceState(null, '', destination());
   if (!(await loadTeam())) return;
   await loadChannels();
-  const channel = (await channelOfPermalink()) || channelInPath();
+  const channel = (await channelOfPermalink()) || channelInPath() || (await newDirectChannel());
   if (!channel) {
     fail('/error?type=channel_not_found', 'The channel does not exist, or you are not a member of it.');
     return;

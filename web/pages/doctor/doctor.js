@@ -213,7 +213,7 @@ const ROWS = [
   ["Address", (f) => f.server && [f.server.scheme === f.page.scheme, [`${f.page.origin}.`, f.server.scheme !== f.page.scheme && `Matterpass sees ${f.server.scheme}.`, !f.server.gateway && "Mattermost is beside Matterpass."].filter(Boolean).join(" ")]],
   ["Cookies kept", (f) => f.probes && [f.server ? f.probes[f.server.cookies.kind] : null, list("Kept", "Dropped", Object.entries(f.probes).map(([kind, kept]) => [PROBES[kind], kept]))]],
   ["Cookies of chat", (f) => f.server && [null, f.server.cookies.attributes]],
-  ["Session cookies", (f) => f.server && f.server.cookies.twins ? [false, "Two of one name."] : [f.server.cookies.session.length === 3 || null, f.server.cookies.session.join(", ") || "None."]],
+  ["Session cookies", (f) => f.server && (f.server.cookies.twins ? [false, "Two of one name."] : [f.server.cookies.session.length === 3 || null, f.server.cookies.session.join(", ") || "None."])],
   ["Signed in", (f) => [f.session.state === "signed-in" || null, { "signed-in": `Yes, as ${f.session.as}`, "signed-out": "No." }[f.session.state] ?? "Not known."]],
   ["Storage", ({ storage: { cookies, local, indexed } }) => [none(cookies, local, indexed),
     list("Works", "Refused", [["cookies", cookies], ["local storage", local], ["database", indexed]])]],

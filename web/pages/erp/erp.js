@@ -34,7 +34,11 @@ function show(now) {
 
 people.addEventListener("change", async () => {
   people.disabled = true;
-  show(await me(people.value));
+  try {
+    show(await me(people.value));
+  } catch {
+    location.reload(); // the page shows who is signed in, whoever that is by now
+  }
 });
 
 fold.addEventListener("click", () => {
@@ -57,7 +61,7 @@ chat.addEventListener("notification", ({ detail: { id, target, sender, channel, 
   const show = () => {
     toast.hidden = true;
     fold.setAttribute("aria-expanded", "true");
-    chat.open(target);
+    chat.open?.(target); // not before the element is there
   };
   if (document.hidden && globalThis.Notification?.permission === "granted") {
     const notice = new Notification(title, { body: text, tag: id });
@@ -77,7 +81,7 @@ for (const order of document.querySelectorAll("tbody th")) {
   const ask = Object.assign(document.createElement("button"), { type: "button", textContent: order.textContent, title: "Message about this order" });
   ask.addEventListener("click", () => {
     fold.setAttribute("aria-expanded", "true");
-    chat.open("orders");
+    chat.open?.("orders");
   });
   order.replaceChildren(ask);
 }

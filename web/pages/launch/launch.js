@@ -1,6 +1,7 @@
 // Where a launch ticket leads: the page takes it out of the address, finds out who
 // embeds it, and has it redeemed once. The ticket is in the fragment, so that no
-// server, log or Referer ever sees it.
+// server, log or Referer ever sees it. In a tab of its own an assertion of the ERP's is
+// taken as well: the shell sends people here whose browser keeps no cookies in a frame.
 
 import { codeForm, deck, failure, language, make, progress, words } from "/embed/cards.js";
 import { PAUSE, TRIES, backoff, caller, retriable, sleep } from "/embed/session.js";
@@ -9,7 +10,8 @@ import { embedderOf, seen } from "/launch/embedder.js";
 const config = JSON.parse(document.querySelector("#config").textContent); // {origins}
 const show = deck(document.querySelector("#card"));
 const say = words(navigator.language);
-const ticket = location.hash.slice(1);
+const proof = location.hash.slice(1);
+const isAssertion = proof.includes("."); // a ticket has none
 const call = caller(new AbortController().signal);
 
 history.replaceState(null, "", location.pathname); // not in this tab's history either
@@ -22,7 +24,7 @@ async function redeem(more) {
   show("signing-in", ...progress(say.states["signing-in"]));
   for (let attempt = 1; ; attempt++) {
     try {
-      const session = await call("launch/redeem", { ticket, embedder, ...more });
+      const session = await spend(more);
       await sleep(PAUSE);
       return location.replace(session.url);
     } catch (problem) {
@@ -30,6 +32,22 @@ async function redeem(more) {
       if (!wait) return refused(problem, more);
       await sleep(wait);
     }
+  }
+}
+
+function spend({ confirmed, mfa_code: code }) {
+  if (isAssertion) return call("login", code && { mfa_code: code }, proof);
+  return call("launch/redeem", { ticket: proof, embedder, confirmed, mfa_code: code });
+}
+
+// nameIn is whom an assertion means, for the question: it is checked only when spent.
+function nameIn(assertion) {
+  try {
+    const bytes = Uint8Array.from(atob(assertion.split(".")[1].replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt());
+    const { name, email, sub } = JSON.parse(new TextDecoder().decode(bytes));
+    return String(name ?? email ?? sub);
+  } catch {
+    return "";
   }
 }
 
@@ -50,9 +68,10 @@ function refused(problem, more) {
 
 async function start() {
   await seen(document);
-  if (!ticket) return refused({ code: "ticket_missing", status: 410 });
+  if (!proof) return refused({ code: "ticket_missing", status: 410 });
   embedder = await embedderOf(window, config.origins);
-  if (embedder === undefined) return refused({ code: "embedder_refused", status: 403 });
+  if (embedder === undefined || (isAssertion && embedder)) return refused({ code: "embedder_refused", status: 403 });
+  if (isAssertion) return refused({ code: "confirmation_required", name: nameIn(proof) }, {});
   return redeem({});
 }
 

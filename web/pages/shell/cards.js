@@ -51,7 +51,7 @@ const ENGLISH = {
   allow: "Allow chat here",
   tab: "Open chat in a new tab",
   again: (attempt, tries) => `Try again (${attempt} of ${tries})`,
-  waiting: (seconds) => `Trying again in ${seconds} seconds`,
+  waiting: (seconds) => `Trying again in ${seconds} s`,
 };
 
 const GERMAN = {
@@ -102,7 +102,7 @@ const GERMAN = {
   allow: "Chat hier erlauben",
   tab: "Chat in neuem Tab öffnen",
   again: (attempt, tries) => `Noch einmal versuchen (${attempt} von ${tries})`,
-  waiting: (seconds) => `Neuer Versuch in ${seconds} Sekunden`,
+  waiting: (seconds) => `Neuer Versuch in ${seconds} s`,
 };
 
 const LANGUAGES = { en: ENGLISH, de: GERMAN };
@@ -146,7 +146,8 @@ export const progress = (text) => [make("i", { ariaHidden: "true" }), make("span
 export function failure(say, problem, last, ways) {
   const { text, advice } = message(problem, last, say);
   for (const way of ways) way.className = way === ways[0] ? "action" : "quiet";
-  const reference = [problem.sentence ?? problem.detail ?? problem.message, problem.request_id && `${say.reference} ${problem.request_id}`];
+  const detail = say === ENGLISH && (problem.sentence ?? problem.detail ?? problem.message); // the server speaks no other language
+  const reference = [detail, problem.request_id && `${say.reference} ${problem.request_id}`];
   return [
     make("b", {}, say.title),
     make("span", { role: "alert" }, text, " ", advice),

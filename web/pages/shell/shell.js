@@ -32,6 +32,7 @@ let frame;
 let target;
 let allowed = false; // Storage Access was given to this document
 let questions = 0;
+let failed; // the last problem that was shown
 const asked = new Map(); // questions to the host by id
 const heals = [];
 
@@ -77,6 +78,7 @@ const tell = (name, detail) => send("event", { name, detail });
 
 // fail shows a card with ways out, and answers the ordinary one: to try again.
 function fail(problem, attempt, ways) {
+  failed = problem;
   const last = attempt >= TRIES;
   const again = make("button", { disabled: last, onclick: () => start(attempt + 1) }, say.again(Math.min(attempt + 1, TRIES), TRIES));
   state("error", ...failure(say, problem, last, ways ?? [again]));
@@ -87,7 +89,20 @@ function fail(problem, attempt, ways) {
   return again;
 }
 
-const tab = () => make("a", { href: home.href, target: "_blank" }, say.tab);
+// tab leads out of the frame, to where cookies come back. Who has no password there
+// takes along what the host page says of them; its confirmation is that page's.
+function tab() {
+  const onclick = async (event) => {
+    event.preventDefault();
+    const page = window.open("", "_blank"); // now, while it is a click
+    const given = await ask("signed-out");
+    const proof = given?.ticket ?? given?.token;
+    if (!page) return;
+    page.opener = null;
+    page.location.replace(proof ? `${location.origin}/launch#${proof}` : home.href);
+  };
+  return make("a", { href: home.href, target: "_blank", ...(hosted && sameOrigin && { onclick }) }, say.tab);
+}
 
 function signedOut() {
   leave();
@@ -117,7 +132,7 @@ async function start(attempt, { code, quiet } = {}) {
   leave();
   const { signal } = (turn = new AbortController());
   if (host.subject && !isHash(host.subject)) return fail(problem(400, { code: "subject_invalid" }), TRIES);
-  if (hosted && ofTab.get(LEFT) === me()) return signedOut();
+  if (hosted && ofTab.get(LEFT) === me()) return replaced();
   for (; !signal.aborted; attempt++) {
     state("checking", ...progress(quiet ? say.states.renewing : say.states.checking));
     try {
@@ -261,7 +276,10 @@ async function open(session, signal) {
   if (sameOrigin) await calm(session.user.id);
   if (signal.aborted) return;
   const again = make("button", { onclick: () => start(1) }, say.again(2, TRIES));
-  const slow = setTimeout(() => show("opening", ...progress(say.states.slow), again), PATIENCE);
+  const slow = setTimeout(() => {
+    show("opening", ...progress(say.states.slow), again);
+    tell("error", { code: "upstream_timeout", message: say.states.slow, status: 0, retryAfter: 0 });
+  }, PATIENCE);
   signal.addEventListener("abort", () => clearTimeout(slow), { once: true });
   frame = chat({
     path: target ?? (sameOrigin ? home.pathname : home.href), label: host.label, access: allowed && sameOrigin,
@@ -280,11 +298,11 @@ async function open(session, signal) {
     },
     denied: () => (leave(), fail(problem(403, { code: "not_provisioned" }), 1)),
   });
-  if (sameOrigin) follow(signal);
+  if (sameOrigin) follow(signal, session.user.id);
 }
 
 // follow counts what is unread and passes on what there is to be told of.
-function follow(signal) {
+function follow(signal, user) {
   const { know, heard } = facts(signal);
   const count = counter({ signal, know, onChange: (unread) => send("unread", { unread }), onExpired: heal });
   const notice = notifier({
@@ -300,6 +318,7 @@ function follow(signal) {
       ears.missed();
     },
     heard(event) {
+      if (event.event === "hello" && (event.broadcast?.user_id || user) !== user) return replaced();
       ears.heard();
       heard(event);
       count.heard(event);
@@ -307,6 +326,13 @@ function follow(signal) {
     },
   });
   count.soon();
+}
+
+// replaced: nobody is signed in here any more, or somebody else, by another tab. To sign
+// in again would only take the session from that one.
+function replaced() {
+  tell("signout");
+  signedOut();
 }
 
 // heal signs in again after the session has ended under an open chat. What a
@@ -323,7 +349,7 @@ async function heal() {
   while (heals.length && now - heals[0] > HEALS.within) heals.shift();
   if (heals.push(now) > HEALS.most) return expired();
   await start(1, { quiet: true });
-  if (document.documentElement.dataset.state === "error") tell("expired");
+  if (["error", "mfa", "signed-out"].includes(document.documentElement.dataset.state)) tell("expired");
 }
 
 function expired() {
@@ -337,20 +363,27 @@ async function signOut({ everywhere }) {
   const { signal } = (turn = new AbortController());
   try {
     await caller(signal)("logout", { everywhere: everywhere ?? false });
+    ended.postMessage("");
     tell("signout");
     if (!signal.aborted) signedOut();
   } catch (error) {
-    if (!signal.aborted) fail(error, 0);
+    if (!signal.aborted) fail(error, 0, [make("button", { onclick: () => signOut({ everywhere }) }, say.again(1, TRIES))]);
   }
 }
+
+// What another element or tab of this browser has ended is not begun anew here.
+const ended = new BroadcastChannel("matterpass.ended");
+ended.onmessage = () => turn && replaced();
+
+// A browser that is online again has a reason to try, however often it did before.
+addEventListener("online", () => document.documentElement.dataset.state === "error" && retriable(failed ?? {}) && start(1));
 
 // The web app says so in localStorage when a person logs out, in whatever
 // window of this origin (docs/webapp.md F6).
 addEventListener("storage", ({ key, newValue }) => {
   if (key !== "__logout__" || !newValue || !turn) return;
   ofTab.set(LEFT, me());
-  tell("signout");
-  signedOut();
+  replaced();
 });
 
 const wish = query.get("target");

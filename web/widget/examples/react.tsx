@@ -1,12 +1,11 @@
-// A wrapper for React 19, which passes properties, functions among them, to
-// custom elements and listens to their events by itself where a prop begins
-// with "on" and the event's exact name follows.
+// A wrapper for React 19. The element arrives after the first render, and until then
+// React sets attributes: what is no text goes onto the element itself, which finds it.
 
 import { useEffect, useRef } from "react";
 import type { DetailedHTMLProps, HTMLAttributes } from "react";
 import type { ChatError, ChatNotification, CredentialsSource, MattermostChat, Unread } from "matterpass-widget";
 
-type ChatAttributes = Partial<Pick<MattermostChat, "server" | "subject" | "email" | "channel" | "theme" | "locale" | "label" | "lazy" | "sandbox" | "credentials">>;
+type ChatAttributes = Partial<Pick<MattermostChat, "server" | "subject" | "email" | "channel" | "theme" | "locale" | "label" | "lazy" | "sandbox">>;
 
 declare module "react" {
   namespace JSX {
@@ -33,6 +32,10 @@ export function Chat({ server, subject, credentials, channel, onUnread, onNotifi
   useEffect(() => void import(/* @vite-ignore */ `${server}/widget/v1/matterpass.js`), [server]);
 
   useEffect(() => {
+    if (element.current) element.current.credentials = credentials;
+  }, [credentials]);
+
+  useEffect(() => {
     const leaving = new AbortController();
     const { signal } = leaving;
     element.current?.addEventListener("unread", ({ detail }) => onUnread?.(detail), { signal });
@@ -41,5 +44,5 @@ export function Chat({ server, subject, credentials, channel, onUnread, onNotifi
     return () => leaving.abort();
   }, [onUnread, onNotification, onError]);
 
-  return <mattermost-chat ref={element} server={server} subject={subject} channel={channel} credentials={credentials} style={{ height: "40rem" }} />;
+  return <mattermost-chat ref={element} server={server} subject={subject} channel={channel} style={{ height: "40rem" }} />;
 }
