@@ -47,20 +47,26 @@ func (c *Client) databaseAnswers(ctx context.Context) error {
 // CheckAdmin answers nil when the admin token belongs to somebody who may manage
 // users, and upstream.ErrAdminToken when not or when there is none.
 func (c *Client) CheckAdmin(ctx context.Context) error {
-	user, err := asAdmin(ctx, c, question{operation: opAccount},
-		func(ctx context.Context, client *model.Client4) (*model.User, error) {
-			return dropResponse(client.GetMe(ctx, ""))
-		})
+	user, err := c.admin(ctx)
 	if err != nil {
-		return err
-	}
-	if user, err = person(user); err != nil {
 		return err
 	}
 	if !slices.ContainsFunc(strings.Fields(user.Roles), managesUsers) {
 		return fmt.Errorf("%w: its account may not manage users", upstream.ErrAdminToken)
 	}
 	return nil
+}
+
+// admin is whose token the admin token is.
+func (c *Client) admin(ctx context.Context) (*model.User, error) {
+	user, err := asAdmin(ctx, c, question{operation: opAccount},
+		func(ctx context.Context, client *model.Client4) (*model.User, error) {
+			return dropResponse(client.GetMe(ctx, ""))
+		})
+	if err != nil {
+		return nil, err
+	}
+	return person(user)
 }
 
 func managesUsers(role string) bool {

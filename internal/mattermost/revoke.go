@@ -40,10 +40,17 @@ func (c *Client) RevokeSession(ctx context.Context, userID, sessionID string) er
 
 // CutOff implements login.Cutter. Sessions end first, so that none makes another
 // access token meanwhile, and once more after the tokens, which make sessions.
-// Where tokens keep appearing it gives up with an error.
+// Where tokens keep appearing it gives up with an error. The account of our own token
+// is login.ErrConflict, and keeps everything.
 func (c *Client) CutOff(ctx context.Context, userID string) error {
 	if !isID(userID) {
 		return login.ErrUnknown
+	}
+	switch own, err := c.admin(ctx); {
+	case err != nil:
+		return err
+	case own.Id == userID:
+		return fmt.Errorf("%w: the admin token is this account's", login.ErrConflict)
 	}
 	for range cutRounds {
 		if err := c.revokeSessions(ctx, userID); err != nil {

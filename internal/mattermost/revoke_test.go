@@ -45,11 +45,27 @@ func TestCutOffGivesUpOnTokensThatKeepAppearing(t *testing.T) {
 	s.set(revokeAll, reply(200, ok))
 	s.set(listTokens, reply(200, `[{"id":"`+danaID+`","user_id":"`+demoID+`"}]`))
 	s.set(revokeToken, refuse(404, "app.user_access_token.get_by_user.app_error"))
+	s.set(me, reply(200, `{"id":"`+danaID+`","roles":"system_admin"}`))
 	if err := c.CutOff(t.Context(), demoID); !errors.Is(err, upstream.ErrInvalid) {
 		t.Error(err)
 	}
 	if _, body := s.request(t, revokeToken); body != `{"token_id":"`+danaID+`"}` {
 		t.Error(body)
+	}
+}
+
+func TestTheAccountOfTheAdminTokenIsNeverCutOff(t *testing.T) {
+	s, c := simulate(t)
+	if err := c.CutOff(t.Context(), s.UserID(simulator.AdminEmail)); !errors.Is(err, login.ErrConflict) {
+		t.Errorf("%v, want ErrConflict", err)
+	}
+	if err := c.CheckAdmin(t.Context()); err != nil {
+		t.Errorf("the admin token is gone: %v", err)
+	}
+	strange, client := start(t)
+	strange.set(me, reply(503, ""))
+	if err := client.CutOff(t.Context(), danaID); !errors.Is(err, upstream.ErrUnavailable) || strange.times(revokeAll) > 0 {
+		t.Errorf("not knowing whose it is: %v", err)
 	}
 }
 
@@ -76,6 +92,7 @@ func TestCutOffTakesNothingButACleanAnswerForDone(t *testing.T) {
 		}, upstream.ErrAdminToken},
 	} {
 		s, c := start(t)
+		s.set(me, reply(200, `{"id":"`+danaID+`","roles":"system_admin"}`))
 		for key, answer := range tc.answers {
 			s.set(key, answer)
 		}
