@@ -247,7 +247,12 @@ func missing(what, name string, err error) string {
 
 // plugin asks the companion plugin, where it is to make sessions.
 func (v *visit) plugin(ctx context.Context) []doctor.Finding {
-	if len(v.cfg.Minting.PluginSecrets.KeyRing) == 0 {
+	switch m := v.cfg.Minting; {
+	case len(m.PluginSecrets.KeyRing) > 0:
+	case len(m.Secrets.KeyRing) == 0 && v.cfg.ByProof():
+		return []doctor.Finding{doctor.Found("sessions", doctor.Warning, "the ERP's back end may make launch tickets, and nothing makes sessions for them").
+			Change("PLUGIN_SECRET, or MINT_SECRET, or keys with the scope provision alone")}
+	default:
 		return nil
 	}
 	const check = "companion_plugin"

@@ -35,7 +35,7 @@ func installation(t *testing.T) (map[string]string, *simulator.Server) {
 	return map[string]string{
 		"APP_ENV": "development", "HTTP_ADDR": addr, "PUBLIC_URL": "http://" + addr, "ALLOWED_ORIGINS": "http://" + servertest.Host() + ":8090",
 		"MM_BASE_URL": backend.URL, "MM_ADMIN_TOKEN": mm.AdminToken(), "MM_TEAM_SLUG": "erp", "MM_DEFAULT_CHANNELS": "town-square",
-		"SECRET_KEYS": secret32, "PLUGIN_SECRET": pluginSecret, "DATABASE_URL": "sqlite://" + t.TempDir() + "/matterpass.db",
+		"SECRET_KEYS": secret32, "PLUGIN_SECRET": pluginSecret, "API_KEYS": "erp:" + key32, "DATABASE_URL": "sqlite://" + t.TempDir() + "/matterpass.db",
 	}, mm
 }
 
@@ -144,6 +144,7 @@ func TestTheDoctorNamesWhatFails(t *testing.T) {
 		"a revoked admin":  {"MM_ADMIN_TOKEN", strings.Repeat("x", 26), []string{"admin_token failed"}, "MM_ADMIN_TOKEN"},
 		"no such team":     {"MM_TEAM_SLUG", "sales", []string{"team failed"}, "MM_TEAM_SLUG"},
 		"no such channel":  {"MM_DEFAULT_CHANNELS", "town-square,no-such", []string{"channels failed"}, "MM_DEFAULT_CHANNELS"},
+		"no way in":        {"PLUGIN_SECRET", "", []string{"sessions warning"}, "PLUGIN_SECRET"},
 		"another secret":   {"PLUGIN_SECRET", strings.Repeat("0123456789abcdef", 4), []string{"companion_plugin failed"}, "PLUGIN_SECRET"},
 		"no redis":         {"REDIS_URL", "redis://127.0.0.1:1/0", []string{"redis warning"}, "REDIS_URL"},
 		"a new database":   {"DATABASE_URL", "sqlite://" + t.TempDir() + "/new.db", nil, ""},

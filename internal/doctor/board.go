@@ -41,8 +41,12 @@ type Report struct {
 	Stopping bool // the program is draining
 }
 
-// Ready reports whether traffic should come here.
+// Ready reports whether everything is as it should be for traffic to come here.
 func (r Report) Ready() bool { return !r.Stopping && r.State() == OK }
+
+// Serving reports whether traffic that comes here is served: what several instances
+// share may be away, and to take all of them out would help nobody.
+func (r Report) Serving() bool { return !r.Stopping && r.State() != Down }
 
 // State sums the results up. A report that was never made is Down.
 func (r Report) State() State {

@@ -24,18 +24,19 @@ func TestReportSumsItsChecksUp(t *testing.T) {
 		checks []doctor.Check
 		state  doctor.State
 		ready  bool
+		serves bool
 	}{
-		"nothing to check":  {nil, doctor.OK, true},
-		"all hold":          {[]doctor.Check{check("mattermost", true, nil), check("team", false, nil)}, doctor.OK, true},
-		"a minor one fails": {[]doctor.Check{check("mattermost", true, nil), check("team", false, errAway)}, doctor.Degraded, false},
-		"a vital one fails": {[]doctor.Check{check("team", false, errAway), check("mattermost", true, errAway)}, doctor.Down, false},
+		"nothing to check":  {nil, doctor.OK, true, true},
+		"all hold":          {[]doctor.Check{check("mattermost", true, nil), check("team", false, nil)}, doctor.OK, true, true},
+		"a minor one fails": {[]doctor.Check{check("mattermost", true, nil), check("team", false, errAway)}, doctor.Degraded, false, true},
+		"a vital one fails": {[]doctor.Check{check("team", false, errAway), check("mattermost", true, errAway)}, doctor.Down, false, false},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				report := doctor.NewBoard(doctor.Options{Checks: c.checks}).Report(t.Context())
-				if report.State() != c.state || report.Ready() != c.ready {
-					t.Errorf("state %s, ready %t", report.State(), report.Ready())
+				if report.State() != c.state || report.Ready() != c.ready || report.Serving() != c.serves {
+					t.Errorf("state %s, ready %t, serving %t", report.State(), report.Ready(), report.Serving())
 				}
 			})
 		})

@@ -11,7 +11,8 @@ func (a *API) alive(w http.ResponseWriter, _ *http.Request) error {
 	return reply(w, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-// readiness says whether traffic should come here. Which check failed is for the
+// readiness says whether everything is as it should be, or with ?vital whether traffic
+// that comes here is served. Which check failed is for the
 // operator: in development, and on the admin listener.
 func (a *API) readiness(w http.ResponseWriter, r *http.Request) error {
 	return a.replyReady(w, r, a.Development)
@@ -36,7 +37,11 @@ type checkAnswer struct {
 func (a *API) replyReady(w http.ResponseWriter, r *http.Request, verbose bool) error {
 	report := a.Board.Report(r.Context())
 	answer, status := readyAnswer{Status: "ready"}, http.StatusOK
-	if !report.Ready() {
+	fit := report.Ready()
+	if r.URL.Query().Has("vital") {
+		fit = report.Serving()
+	}
+	if !fit {
 		answer.Status, status = "not_ready", http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "5")
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -33,10 +34,13 @@ type launchAnswer struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
+// errNoWay is for the log: whoever asks can only wait for an operator.
+var errNoWay = fmt.Errorf("%w: neither the companion plugin nor managed passwords are set up (PLUGIN_SECRET, MINT_SECRET), or there is no admin token", login.ErrMintUnavailable)
+
 // launch makes a ticket for somebody whom the ERP's back end vouches for.
 func (a *API) launch(w http.ResponseWriter, r *http.Request) error {
 	if a.Tickets == nil {
-		return login.ErrMintUnavailable
+		return errNoWay
 	}
 	in, err := decode[launchRequest](r)
 	if err != nil {

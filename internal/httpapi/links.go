@@ -22,7 +22,7 @@ type linkAnswer struct {
 // link makes an account somebody's, where signing in would not.
 func (a *API) link(w http.ResponseWriter, r *http.Request) error {
 	if a.Login.Minter == nil {
-		return login.ErrMintUnavailable
+		return errNoWay
 	}
 	in, err := decode[linkRequest](r)
 	if err != nil {

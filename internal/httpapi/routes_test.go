@@ -153,6 +153,9 @@ func TestReadinessNamesTheFailingCheckInDevelopmentOnly(t *testing.T) {
 		if got := h.do(call{method: "GET", path: "/healthz"}); got.StatusCode != 200 {
 			t.Errorf("healthz: %d", got.StatusCode)
 		}
+		if got := h.do(call{method: "GET", path: "/readyz?vital"}); got.StatusCode != 200 || got.json(t)["status"] != "ready" {
+			t.Errorf("for balancers: %d %s", got.StatusCode, got.body)
+		}
 		if got := h.do(call{method: "GET", path: "/api/mattermost/health"}); got.StatusCode != 200 || got.json(t)["status"] != "degraded" {
 			t.Errorf("health: %d %s", got.StatusCode, got.body)
 		}
@@ -169,6 +172,9 @@ func TestHealthFollowsMattermost(t *testing.T) {
 	}
 	down := newHouse(t)
 	down.backend.Close()
+	if got := down.do(call{method: "GET", path: "/readyz?vital"}); got.StatusCode != 503 {
+		t.Errorf("for balancers: %d", got.StatusCode)
+	}
 	got := down.do(call{method: "GET", path: "/api/mattermost/health"})
 	if got.StatusCode != 503 || got.json(t)["status"] != "down" || got.json(t)["retry_after"] != float64(5) || got.Header.Get("Retry-After") != "5" {
 		t.Errorf("%d %s", got.StatusCode, got.body)

@@ -181,6 +181,7 @@ func (s *Service) redeemed(ctx context.Context, p Proof, v Visit, found resoluti
 		return Session{}, fmt.Errorf("%w: the session of another account", upstream.ErrInvalid)
 	}
 	s.forgive(background, account)
+	session = s.bounded(session, time.Now())
 	session.Switched = s.isSwitch(background, device.id, account.ID)
 	if err := s.Records.Begin(background, session.Token, recordOf(session, p, device)); err != nil {
 		_ = s.Sessions.End(background, session.Token) // nobody could end it later

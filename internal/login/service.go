@@ -138,7 +138,20 @@ func (s *Service) Current(ctx context.Context, token, csrf string) (Session, err
 	if !isID(token) || s.Standing(ctx, token, false) != "" {
 		return Session{}, ErrSignedOut
 	}
-	return s.Sessions.Find(ctx, token, csrf)
+	session, err := s.Sessions.Find(ctx, token, csrf)
+	known, _ := s.standings.of(token)
+	return s.bounded(session, known.created), err
+}
+
+// bounded is a session that ends no later than we let it.
+func (s *Service) bounded(session Session, created time.Time) Session {
+	if s.MaxAge <= 0 || created.IsZero() {
+		return session
+	}
+	if end := created.Add(s.MaxAge); session.ExpiresAt.IsZero() || end.Before(session.ExpiresAt) {
+		session.ExpiresAt = end
+	}
+	return session
 }
 
 // SignOut ends the session of token, or every session of its user where by is

@@ -73,3 +73,24 @@ func TestTheTokenOfAProgramIsNobodysSession(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatPeopleAreToldOfTheEndIsTheEarlierOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		service := w.service(func(o *login.Options) { o.MaxAge = time.Hour })
+		made, err := service.WithProof(t.Context(), demo(), visit())
+		if want := time.Now().Add(time.Hour); err != nil || !made.ExpiresAt.Equal(want) {
+			t.Errorf("a new session ends %s, %v, want %s", made.ExpiresAt, err, want)
+		}
+		w.records[token] = login.Record{UserID: userID, Created: time.Now().Add(-20 * time.Minute)}
+		w.find = func(context.Context, string, string) (login.Session, error) {
+			return login.Session{Token: token, ExpiresAt: time.Now().Add(720 * time.Hour)}, nil
+		}
+		if found, err := service.Current(t.Context(), token, ""); err != nil || !found.ExpiresAt.Equal(time.Now().Add(40*time.Minute)) {
+			t.Errorf("one of 20 minutes ends %s, %v", found.ExpiresAt, err)
+		}
+		if found, err := w.service().Current(t.Context(), token, ""); err != nil || !found.ExpiresAt.Equal(time.Now().Add(720*time.Hour)) {
+			t.Errorf("without a bound it ends %s, %v", found.ExpiresAt, err)
+		}
+	})
+}
