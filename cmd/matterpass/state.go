@@ -65,13 +65,7 @@ func (s state) tickets() ticket.Tickets {
 }
 
 // databaseOf is DATABASE_URL, or data/matterpass.db below the working directory.
-func databaseOf(cfg config.Config) (string, error) {
-	if cfg.State.Database.IsSet() {
-		return cfg.State.Database.Reveal(), nil
-	}
-	file, err := filepath.Abs(filepath.Join("data", "matterpass.db"))
-	return "sqlite://" + file, err
-}
+func databaseOf(cfg config.Config) (string, error) { return cfg.State.Database.InForce() }
 
 // makeDatabaseOf makes the folder of that file as well. It is nobody else's to look
 // into.

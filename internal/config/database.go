@@ -1,8 +1,12 @@
 package config
 
 import (
+	"net/netip"
 	"net/url"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -25,11 +29,25 @@ func (d *DatabaseURL) Decode(text string) error {
 		}
 		return nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Hostname() == "" {
+	u, err := parseURL(text, writePostgres)
+	switch {
+	case !hasScheme(text, "postgres", "postgresql"):
 		return fault{"is neither sqlite:///file nor postgres://host/database", "write one of the two"}
+	case err != nil:
+		return err
+	case u.Hostname() == "":
+		return fault{"has no host", writePostgres}
 	}
 	return nil
+}
+
+// InForce is the address in use: what is set, or the file that stands in for it.
+func (d DatabaseURL) InForce() (string, error) {
+	if d.IsSet() {
+		return d.Reveal(), nil
+	}
+	file, err := filepath.Abs(filepath.Join("data", "matterpass.db"))
+	return "sqlite://" + file, err
 }
 
 // IsMemory reports that the database ends with the process.
@@ -45,9 +63,60 @@ func (r *RedisURL) Decode(text string) error {
 	if text == "" {
 		return nil
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" || u.RawQuery != "" {
-		return fault{"is not the address of a Redis", "write redis://host:6379/0, or rediss:// with TLS"}
+	u, err := parseURL(text, writeRedis)
+	switch {
+	case !hasScheme(text, "redis", "rediss"):
+		return fault{"is not the address of a Redis", writeRedis}
+	case err != nil:
+		return err
+	case !isDialable(u):
+		return fault{"has no valid host and port", writeRedis}
+	case u.RawQuery != "" || u.ForceQuery:
+		return fault{"has a query", "leave it out: " + writeRedis}
+	case !databaseNumber.MatchString(u.Path):
+		return fault{"names a database that is no number", writeRedis}
 	}
 	return nil
+}
+
+const (
+	writePostgres = "write postgres://user:password@host/database"
+	writeRedis    = "write redis://host:6379/0, or rediss:// with TLS"
+)
+
+// databaseNumber is the path of a Redis's address: one of its numbered databases.
+var databaseNumber = regexp.MustCompile(`^(/[0-9]{0,9})?$`)
+
+// isDialable reports whether the host is one name or address, with a port or
+// none. url.Parse takes "a:1:2" for the host "a:1".
+func isDialable(u *url.URL) bool {
+	host, port := u.Hostname(), u.Port()
+	_, err := netip.ParseAddr(host)
+	bracketed := strings.HasPrefix(u.Host, "[")
+	if host == "" || strings.Contains(host, ":") != bracketed || bracketed && err != nil {
+		return false
+	}
+	if port == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
+}
+
+func hasScheme(text string, schemes ...string) bool {
+	scheme, _, found := strings.Cut(text, "://")
+	return found && slices.Contains(schemes, strings.ToLower(scheme))
+}
+
+// parseURL refuses an address whose password was not percent-encoded: a #, a / or
+// a ? in it ends the host, a % begins an escape.
+func parseURL(text, form string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err == nil && !strings.Contains(u.Path, "@") && !strings.Contains(text, "#"):
+		return u, nil
+	case strings.Contains(text, "@"):
+		return nil, fault{"cannot be read", "percent-encode special characters of the user name and the password: % as %25, # as %23, / as %2F, ? as %3F, @ as %40"}
+	}
+	return nil, fault{"cannot be read", form}
 }

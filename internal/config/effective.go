@@ -16,9 +16,19 @@ type Setting struct {
 func (c Config) Effective() []Setting {
 	var all []Setting
 	for _, v := range Describe() {
-		all = append(all, Setting{v.Name, display(v.value(c)), c.sources[v.Name]})
+		all = append(all, c.setting(v))
 	}
 	return all
+}
+
+// setting shows the database that stands in for one as well: it has no password.
+func (c Config) setting(v Variable) Setting {
+	if database, ok := v.value(c).(DatabaseURL); ok && !database.IsSet() {
+		if address, err := database.InForce(); err == nil {
+			return Setting{v.Name, address, fromDefault}
+		}
+	}
+	return Setting{v.Name, display(v.value(c)), c.sources[v.Name]}
 }
 
 func display(value any) string {

@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,8 +56,37 @@ func TestRulesOfSignInWithoutAPassword(t *testing.T) {
 		"a file by a relative path": {"DATABASE_URL=sqlite://data/x.db", "DATABASE_URL: is not the absolute path of a file; " + useFile},
 		"a file with options":       {"DATABASE_URL=sqlite:///x.db?mode=ro", "DATABASE_URL: is not the absolute path of a file; " + useFile},
 		"another database":          {"DATABASE_URL=mysql://root:hunter2@db/x", "DATABASE_URL: is neither sqlite:///file nor postgres://host/database; write one of the two"},
-		"a Redis of no kind":        {"REDIS_URL=http://hunter2", "REDIS_URL: is not the address of a Redis; write redis://host:6379/0, or rediss:// with TLS"},
+		"a server without a name":   {"DATABASE_URL=postgres:///x", "DATABASE_URL: has no host; write postgres://user:password@host/database"},
 	})
+}
+
+func TestAPasswordThatIsNotPercentEncodedIsNamedAsSuch(t *testing.T) {
+	const words = "cannot be read; percent-encode special characters of the user name and the password: % as %25, # as %23, / as %2F, ? as %3F, @ as %40"
+	rules := map[string]rule{"all of them, encoded": {"DATABASE_URL=postgres://u:%25%23%2F%3F%40@h/d REDIS_URL=redis://:%25%23%2F%3F%40@h/0", ""}}
+	for _, password := range []string{"hunter%2z", "hunter#2", "hunter/2", "hunter?2", "2/hunter", "2#hunter"} {
+		rules["in PostgreSQL's address "+password] = rule{"DATABASE_URL=postgres://u:" + password + "@h/d", "DATABASE_URL: " + words}
+		rules["in Redis's address "+password] = rule{"REDIS_URL=redis://:" + password + "@h/0", "REDIS_URL: " + words}
+	}
+	checkRules(t, development, rules)
+}
+
+func TestAnAddressThatRedisCannotHaveIsRefusedAtTheStart(t *testing.T) {
+	const write = "write redis://host:6379/0, or rediss:// with TLS"
+	rules := map[string]rule{
+		"another server":           {"REDIS_URL=http://hunter2", "REDIS_URL: is not the address of a Redis; " + write},
+		"a database by name":       {"REDIS_URL=redis://x/hunter2", "REDIS_URL: names a database that is no number; " + write},
+		"a number behind a name":   {"REDIS_URL=redis://x/hunter2/3", "REDIS_URL: names a database that is no number; " + write},
+		"a number out of bounds":   {"REDIS_URL=redis://x/99999999999999999999", "REDIS_URL: names a database that is no number; " + write},
+		"a port by name":           {"REDIS_URL=redis://x:y", "REDIS_URL: cannot be read; " + write},
+		"a query":                  {"REDIS_URL=redis://x?db=1", "REDIS_URL: has a query; leave it out: " + write},
+		"a name, a number, a port": {"REDIS_URL=rediss://u:p@redis_1:6379/15", ""},
+		"an IPv6 address":          {"REDIS_URL=redis://[::1]:6379", ""},
+		"a slash alone":            {"REDIS_URL=redis://x/", ""},
+	}
+	for _, host := range []string{"", ":6379", "x:1:2", "::1", "::1:6379", "x:", "x:0", "x:65536"} {
+		rules["host "+host] = rule{"REDIS_URL=redis://:hunter2@" + host + "/0", "REDIS_URL: has no valid host and port; " + write}
+	}
+	checkRules(t, development, rules)
 }
 
 func TestWhereStateIsKeptIsSaidOnPurposeInProduction(t *testing.T) {
@@ -91,6 +122,22 @@ func TestLivesOfSessionsAreRead(t *testing.T) {
 	for _, s := range cfg.Effective() {
 		if s.Name == "SESSION_MAX_AGE" && s.Value != "12h" || s.Name == "SESSION_IDLE" && s.Value != "" {
 			t.Errorf("%s shows %q", s.Name, s.Value)
+		}
+	}
+}
+
+func TestTheDatabaseThatStandsInForNoneIsShown(t *testing.T) {
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for set, want := range map[string]config.Setting{
+		"":                    {Name: "DATABASE_URL", Value: "sqlite://" + folder + "/data/matterpass.db", Source: "default"},
+		"postgres://u:p@db/m": {Name: "DATABASE_URL", Value: "[secret]", Source: "environment"},
+	} {
+		cfg, err := load(t, development("DATABASE_URL="+set))
+		if err != nil || !slices.Contains(cfg.Effective(), want) {
+			t.Errorf("%q: %v, and not %v in %v", set, err, want, cfg.Effective())
 		}
 	}
 }
