@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -88,8 +89,22 @@ func TestTakenPortAndBrokenCertificateAreErrorsAtStart(t *testing.T) {
 	if code, _, text := once(t, "demo", "--addr="+taken.Addr().String(), "--erp-addr=localhost:0", "--simulator-addr=localhost:0"); code != exitFailed || !strings.Contains(text, "--addr") {
 		t.Errorf("demo: %d %s", code, text)
 	}
-	if code, _, _ := once(t, "simulator", "--addr=nonsense"); code != exitFailed {
-		t.Errorf("simulator: %d", code)
+}
+
+func TestAnAddressThatIsNoneIsNamedByItsFlag(t *testing.T) {
+	for _, addr := range []string{"foo", ":8080", "foo:bar", "LOCALHOST:8080", "localhost:99999", "http://localhost:8080", "127.1:8080", ""} {
+		for _, args := range [][]string{{"demo", "--addr"}, {"demo", "--erp-addr"}, {"demo", "--simulator-addr"}, {"simulator", "--addr"}} {
+			code, _, text := once(t, args[0], args[1]+"="+addr)
+			want := fmt.Sprintf("%s: %q, expected host:port", args[1], addr)
+			if code != exitUsage || !strings.Contains(text, want) || strings.Contains(text, "PUBLIC_URL") {
+				t.Errorf("%v %s: %d %s", args, addr, code, text)
+			}
+		}
+	}
+	for _, addr := range []string{"[::1]:0", "chat.localhost:0", "127.0.0.1:80"} {
+		if err := checkAddr("--addr", addr); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -25,6 +26,12 @@ type demoCmd struct {
 	ErpAddr       string `help:"Listen address of the ERP page." default:"localhost:8090"`
 	SimulatorAddr string `help:"Listen address of the stand-in Mattermost." default:"localhost:8065"`
 	JSON          bool   `help:"Print one line of JSON when ready."`
+}
+
+// Validate judges the flags while they can still be named; what is made of them later
+// goes by the names of variables that nobody set.
+func (cmd demoCmd) Validate() error {
+	return errors.Join(checkAddr("--addr", cmd.Addr), checkAddr("--erp-addr", cmd.ErpAddr), checkAddr("--simulator-addr", cmd.SimulatorAddr))
 }
 
 func (cmd demoCmd) Run(ctx context.Context, c console) error {

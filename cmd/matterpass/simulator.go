@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 
+	"matterpass/internal/config"
 	"matterpass/internal/server"
 	"matterpass/internal/simulator"
 )
@@ -17,6 +18,9 @@ type simulatorCmd struct {
 	PluginSecret string `help:"Install the companion plugin with this secret (PLUGIN_SECRET)."`
 	JSON         bool   `help:"Print one line of JSON when ready."`
 }
+
+// Validate judges the flags.
+func (cmd simulatorCmd) Validate() error { return checkAddr("--addr", cmd.Addr) }
 
 func (cmd simulatorCmd) Run(ctx context.Context, c console) error {
 	at, err := bind(ctx, cmd.Addr)
@@ -53,6 +57,17 @@ type place struct {
 	url      string
 }
 
+// checkAddr wants an address that is a browser's as well: one with a host.
+func checkAddr(flag, addr string) error {
+	var listen config.Addr
+	var page config.Origin
+	host, _, _ := net.SplitHostPort(addr)
+	if listen.Decode(addr) != nil || page.Decode("http://"+net.JoinHostPort(host, "1")) != nil {
+		return fmt.Errorf("%s: %q, expected host:port, for example localhost:8080", flag, addr)
+	}
+	return nil
+}
+
 // bind listens on host:port. Port 0 takes a free one. Names below localhost are
 // this machine for every browser, but not for every resolver.
 func bind(ctx context.Context, addr string) (place, error) {
@@ -73,7 +88,7 @@ func bind(ctx context.Context, addr string) (place, error) {
 	if err != nil {
 		return place{}, err
 	}
-	return place{listener, "http://" + net.JoinHostPort(host, bound)}, nil
+	return place{listener, strings.TrimSuffix("http://"+net.JoinHostPort(host, bound), ":80")}, nil // as browsers spell it
 }
 
 // placeDetails is what the demo and the simulator say when they are ready.
