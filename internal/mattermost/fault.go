@@ -263,13 +263,23 @@ func retryAfter(value string, now time.Time) time.Duration {
 	return min(max(at.Sub(now), least), most)
 }
 
-// cut makes foreign text safe to log: ASCII, escaped, at most 200 bytes.
+// cut makes foreign text safe to log: visible ASCII, at most 200 bytes, the rest
+// escaped. Quotes stay: whoever writes it into JSON or a log escapes them.
 func cut(err error) string {
 	if err == nil {
 		return ""
 	}
 	const most = 200
-	text := err.Error()
-	quoted := strconv.QuoteToASCII(text[:min(len(text), most)])
-	return quoted[1:min(len(quoted)-1, most)]
+	var b strings.Builder
+	for _, c := range err.Error() {
+		if c >= ' ' && c <= '~' {
+			b.WriteRune(c)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(c), "'"))
+		}
+		if b.Len() >= most {
+			break
+		}
+	}
+	return b.String()[:min(b.Len(), most)]
 }

@@ -96,6 +96,19 @@ func TestNobodyListeningIsUnavailableAtOnce(t *testing.T) {
 	}
 }
 
+func TestForeignTextIsHarmlessAndQuotedOnce(t *testing.T) {
+	_, c := startOn(t, func(*http.Request) (*http.Response, error) {
+		return nil, errors.New("no \"way\"\n\x1b[31m\u202e\x00\xff" + strings.Repeat("\u2028", 99))
+	})
+	text := c.Ping(t.Context()).Error()
+	if !strings.Contains(text, `Get "http://`) || !strings.Contains(text, `no "way"\n\x1b[31m\u202e\x00\ufffd\u2028`) {
+		t.Errorf("not as it was: %s", text)
+	}
+	if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' }) || len(text) > 300 {
+		t.Errorf("%d bytes: %q", len(text), text)
+	}
+}
+
 func TestResetInTheBodyIsUnavailable(t *testing.T) {
 	_, c := startOn(t, func(*http.Request) (*http.Response, error) {
 		response, err := answer(200, "")
