@@ -43,6 +43,9 @@ func decode[T any](r *http.Request) (T, error) {
 	return in, nil
 }
 
+// missing says that a key is not there, or null. For keys that may be empty.
+func missing(field string) error { return &login.Invalid{Field: field, Want: "is required"} }
+
 // requireJSON insists on the one media type that a page of another origin can't
 // send without a preflight.
 func requireJSON(h http.Header) error {

@@ -21,12 +21,12 @@ import (
 const launchPath = "/launch"
 
 type launchRequest struct {
-	Subject       string `json:"subject"`
-	Email         string `json:"email"`
-	EmailVerified bool   `json:"email_verified"`
-	Name          string `json:"name"`
-	Target        string `json:"target"` // path on the chat host
-	Origin        string `json:"origin"` // of the page that will embed the chat
+	Subject       string  `json:"subject"`
+	Email         string  `json:"email"`
+	EmailVerified bool    `json:"email_verified"`
+	Name          string  `json:"name"`
+	Target        string  `json:"target"` // path on the chat host
+	Origin        *string `json:"origin"` // of the page that will embed the chat; empty for a tab of its own
 }
 
 type launchAnswer struct {
@@ -50,11 +50,14 @@ func (a *API) launch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return &login.Invalid{Field: "email", Want: err.Error()}
 	}
+	if in.Origin == nil { // forgotten, it would only be missed in the frame
+		return missing("origin")
+	}
 	text, expires, err := a.Tickets.Issue(r.Context(), ticket.Ticket{
 		Identity: login.Identity{
 			Issuer: callerOf(r.Context()).issuer, Subject: in.Subject, Email: address, EmailVerified: in.EmailVerified, Name: in.Name,
 		},
-		Origin: in.Origin, Target: in.Target,
+		Origin: *in.Origin, Target: in.Target,
 	})
 	if err != nil {
 		return err
@@ -92,10 +95,10 @@ func (a *API) launchFile(name string) handler {
 }
 
 type redeemRequest struct {
-	Ticket    string `json:"ticket"`
-	Embedder  string `json:"embedder"` // origin of the page around; empty at top level
-	Confirmed bool   `json:"confirmed"`
-	MFACode   string `json:"mfa_code"`
+	Ticket    *string `json:"ticket"`
+	Embedder  string  `json:"embedder"` // origin of the page around; empty at top level
+	Confirmed bool    `json:"confirmed"`
+	MFACode   string  `json:"mfa_code"`
 }
 
 // redeem opens a session for a ticket, once.
@@ -120,6 +123,9 @@ func (a *API) redeemed(r *http.Request) (session login.Session, target string, e
 	if err != nil {
 		return session, "", err
 	}
+	if in.Ticket == nil {
+		return session, "", missing("ticket")
+	}
 	t, proof, err := a.opened(r, in)
 	if err != nil {
 		return session, "", err
@@ -127,7 +133,7 @@ func (a *API) redeemed(r *http.Request) (session login.Session, target string, e
 	if err := a.checkConfirmed(r, in, t.Identity); err != nil {
 		return session, "", err
 	}
-	proof.Spend = func(ctx context.Context) error { return a.Tickets.Spend(ctx, in.Ticket) }
+	proof.Spend = func(ctx context.Context) error { return a.Tickets.Spend(ctx, *in.Ticket) }
 	session, err = a.Login.WithProof(r.Context(), proof, visitOf(r, in.MFACode))
 	return session, t.Target, asTicket(err)
 }
@@ -135,7 +141,7 @@ func (a *API) redeemed(r *http.Request) (session login.Session, target string, e
 // opened is a good ticket in the page that it was made for. Anything else is
 // written down as a sign-in that was refused.
 func (a *API) opened(r *http.Request, in redeemRequest) (ticket.Ticket, login.Proof, error) {
-	t, proof, err := a.Tickets.Open(r.Context(), in.Ticket)
+	t, proof, err := a.Tickets.Open(r.Context(), *in.Ticket)
 	if err == nil {
 		err = t.CheckEmbedder(in.Embedder)
 	}

@@ -125,6 +125,24 @@ func TestLaunchesThatAreRefused(t *testing.T) {
 	}
 }
 
+func TestARequiredKeyThatIsNotThereIsNamed(t *testing.T) {
+	h := launching(t)
+	const whose = `{"subject":"4711","email":"demo@erp.test"`
+	for field, got := range map[string]answer{
+		"origin":       h.launch(whose + `}`),
+		"origin: is":   h.launch(whose + `,"origin":null}`),
+		"ticket":       h.redeem(`{}`),
+		"ticket: is r": h.redeem(`{"ticket":null,"confirmed":true}`),
+	} {
+		if detail, _ := got.json(t)["detail"].(string); got.code(t) != "invalid_request" || !strings.HasPrefix(detail, field) || !strings.Contains(detail, ": is required") {
+			t.Errorf("%s: %d %s", field, got.StatusCode, got.body)
+		}
+	}
+	if got := h.redeem(`{"ticket":""}`); got.code(t) != "ticket_spent" { // the page without a fragment
+		t.Errorf("an empty ticket: %d %s", got.StatusCode, got.body)
+	}
+}
+
 func TestWithoutAWayToMakeSessionsNothingIsLaunched(t *testing.T) {
 	h := newHouse(t)
 	if got := h.launch(`{}`); got.StatusCode != http.StatusServiceUnavailable || got.code(t) != "mint_unavailable" {
