@@ -71,7 +71,7 @@ type doctorReport struct {
 	Scheme     string        `json:"scheme"` // by which the cookies are shaped
 	Production bool          `json:"production"`
 	Gateway    bool          `json:"gateway"`
-	Chat       string        `json:"chat"` // what the iframe loads
+	Chat       string        `json:"chat"` // what the shell's frame loads
 	Cookies    cookiesSeen   `json:"cookies"`
 	Embedder   *embedderSeen `json:"embedder,omitempty"`
 }
