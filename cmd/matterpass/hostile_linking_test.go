@@ -212,6 +212,9 @@ func TestOperatorsAloneLinkByHand(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", name, c.got.StatusCode, c.got.body, c.status)
 		}
 	}
+	if got := d.operator("DELETE", "/admin/links", `{"issuer":"i","subject":"nobody"}`); got.field(t, "detail") != "There is no such link." {
+		t.Errorf("what is missing is called otherwise: %s", got.body)
+	}
 	wants(t, "before", d.enter(as("d", simulator.DanaEmail, "email_verified", false)), http.StatusConflict, "conflict")
 	before, _ := d.mm.SignIn(simulator.DanaEmail)
 	wants(t, "linked", d.operator("POST", "/admin/links", body), http.StatusOK, "")

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 
 	"matterpass/internal/login"
@@ -58,13 +59,17 @@ type unlinkRequest struct {
 // unlink takes an account from an identity and ends its sessions.
 func (a *API) unlink(w http.ResponseWriter, r *http.Request) error {
 	if a.Login.Minter == nil {
-		return login.ErrUnknown
+		return errNoLink
 	}
 	in, err := decode[unlinkRequest](r)
 	if err != nil {
 		return err
 	}
-	if err := a.Login.Unlink(r.Context(), in.Issuer, in.Subject); err != nil {
+	err = a.Login.Unlink(r.Context(), in.Issuer, in.Subject)
+	switch {
+	case errors.Is(err, login.ErrUnknown):
+		return errNoLink
+	case err != nil:
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

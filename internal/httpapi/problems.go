@@ -34,6 +34,7 @@ var (
 	errNetwork       = errors.New("client is not in ADMIN_CIDRS")
 	errClientLimited = errors.New("the client's bucket is empty")
 	errPanic         = errors.New("a handler panicked")
+	errNoLink        = errors.New("no link of this issuer and subject")
 	errTicketSpent   = errors.New("the ticket is unknown, over or used")
 )
 
@@ -71,6 +72,7 @@ func problems() []struct {
 		{login.ErrNotProvisioned, kind{"not_provisioned", 403, "No account yet", "There is no chat account for you yet. Ask your administrator for one."}},
 		{login.ErrMintRefused, kind{"mint_refused", 403, "Sign-in refused", "This account signs in with its own password only."}},
 		{errNotFound, kind{"not_found", 404, "Not found", "There is nothing at this address."}},
+		{errNoLink, kind{"not_found", 404, "Not found", "There is no such link."}},
 		{login.ErrUnknown, kind{"not_found", 404, "Not found", "There is no such account."}},
 		{errMethod, kind{"method_not_allowed", 405, "Method not allowed", "This address takes other methods; see the Allow header."}},
 		{errTooSlow, kind{"too_slow", 408, "Request too slow", "The body was not sent in time."}},
