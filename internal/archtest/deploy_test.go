@@ -96,6 +96,20 @@ func TestTheComposeFileIsAValidConfiguration(t *testing.T) {
 		"SECRET_KEYS":  "k1:0f1e2d3c4b5a69788796a5b4c3d2e1f0aabbccdd",
 		"API_KEYS":     "erp:f0e1d2c3b4a5968778695a4b3c2d1e0fddccbbaa",
 	}
+	composedWith(t, filledIn)
+	// What the element needs is a matter of .env alone.
+	filledIn["MM_ADMIN_TOKEN"] = "7ytf3kq8rbd4xmz1n5pw9schoe"
+	filledIn["JWT_SECRET"], filledIn["JWT_ISSUER"] = "9a8b7c6d5e4f30213243546576879809aabbccdd", "https://erp.test"
+	filledIn["MINT_SECRET"] = "1a2b3c4d5e6f708192a3b4c5d6e7f80911223344"
+	made := composedWith(t, filledIn)
+	if !made.Assertions.On() || made.Assertions.Issuer != "https://erp.test" || len(made.Minting.Secrets.KeyRing) != 1 {
+		t.Errorf("the settings do not arrive: %v %v", made.Assertions, made.Minting)
+	}
+}
+
+// composedWith is Matterpass's configuration by the compose file and a .env.
+func composedWith(t *testing.T, filledIn map[string]string) config.Config {
+	t.Helper()
 	var environ []string
 	for name, value := range compose(t).Services["matterpass"].Environment {
 		environ = append(environ, name+"="+os.Expand(value, func(ref string) string {
@@ -106,6 +120,32 @@ func TestTheComposeFileIsAValidConfiguration(t *testing.T) {
 	made, err := config.Load(config.Source{Environ: environ, DotEnv: os.DevNull})
 	if err != nil || len(made.Warnings) > 0 {
 		t.Error(err, made.Warnings)
+	}
+	return made
+}
+
+func TestEverySettingOfTheComposeFileIsInItsExample(t *testing.T) {
+	example := read(t, "deploy/.env.example")
+	for _, ref := range regexp.MustCompile(`\$\{(\w+)`).FindAllStringSubmatch(read(t, "deploy/compose.yaml"), -1) {
+		if !strings.Contains(example, "\n"+ref[1]+"=") {
+			t.Errorf("deploy/.env.example does not have %s", ref[1])
+		}
+	}
+}
+
+func TestTheFrontsBesideHideThePluginAndSayWhomToTrust(t *testing.T) {
+	for name, line := range map[string]string{
+		"deploy/nginx.beside.conf": `(?m)^\tlocation \^~ /plugins/com\.matterpass\.companion \{ return 404; \}$`,
+		"deploy/Caddyfile.beside":  `(?m)^\thandle /plugins/com\.matterpass\.companion\* \{\n\t\trespond 404\n\t\}$`,
+	} {
+		if !regexp.MustCompile(line).MatchString(read(t, name)) {
+			t.Errorf("%s passes questions to the companion plugin", name)
+		}
+	}
+	for _, name := range []string{"nginx.conf", "nginx.beside.conf", "Caddyfile", "Caddyfile.beside"} {
+		if !strings.Contains(read(t, "deploy/"+name), "TRUSTED_PROXIES") {
+			t.Errorf("deploy/%s: everybody would arrive from the front's address", name)
+		}
 	}
 }
 
