@@ -169,6 +169,25 @@ func TestEveryProblemCodeIsInTheDocumentAndTheGuide(t *testing.T) {
 	}
 }
 
+func TestEveryCodeIsLookedUpInTheTroubleshootingGuide(t *testing.T) {
+	_, elements, _ := strings.Cut(read(t, "../../web/widget/matterpass.d.ts"), "The server's code, or ")
+	elements, _, _ = strings.Cut(elements, "*/")
+	codes := httpapi.Codes()
+	for _, m := range regexp.MustCompile("`([a-z_]+)`").FindAllStringSubmatch(elements, -1) {
+		codes = append(codes, m[1])
+	}
+	if !slices.Contains(codes, "unreachable") || !slices.Contains(codes, "session_expired") {
+		t.Fatalf("matterpass.d.ts is read wrongly: %q", codes)
+	}
+	guide := read(t, "../../docs/troubleshooting.md")
+	for _, code := range codes {
+		row := regexp.MustCompile("(?m)^\\|[^|]*`" + code + "`")
+		if code != "subject" && !row.MatchString(guide) {
+			t.Errorf("docs/troubleshooting.md has no row for %s", code)
+		}
+	}
+}
+
 func read(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(name)
