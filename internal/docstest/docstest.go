@@ -3,6 +3,7 @@
 package docstest
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +22,7 @@ var commands = map[string][]string{
 
 // Programs runs each language's program below a heading of docs/backend.md, with
 // secret, as NAME=value, and CHAT in its environment. Accept judges the request that it sends to CHAT.
+// The answer is a refusal, and the program has to show why it was refused.
 // A tool that is missing is a failure where everything is checked, and a visible
 // skip elsewhere.
 func Programs(t *testing.T, heading, secret string, accept func(*http.Request) error) {
@@ -35,9 +37,16 @@ func Programs(t *testing.T, heading, secret string, accept func(*http.Request) e
 		t.Run(language, func(t *testing.T) {
 			t.Parallel()
 			asked := make(chan error, 1)
-			chat := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked <- accept(r) }))
+			chat := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked <- accept(r)
+				w.WriteHeader(http.StatusConflict)
+				_, _ = io.WriteString(w, `{"code":"conflict"}`)
+			}))
 			defer chat.Close()
-			run(t, program(t, section, language), command, "CHAT="+chat.URL, secret)
+			output := run(t, program(t, section, language), command, "CHAT="+chat.URL, secret)
+			if !strings.Contains(output, `{"code":"conflict"}`) {
+				t.Errorf("the answer is not shown: %q", output)
+			}
 			if err := <-asked; err != nil {
 				t.Error(err)
 			}
@@ -55,7 +64,7 @@ func program(t *testing.T, section, language string) string {
 	return text + "\n"
 }
 
-func run(t *testing.T, program string, command []string, environment ...string) {
+func run(t *testing.T, program string, command []string, environment ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(command[0]); err != nil {
 		servertest.Missing(t, command[0], err)
@@ -66,7 +75,9 @@ func run(t *testing.T, program string, command []string, environment ...string) 
 	}
 	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	cmd.Dir, cmd.Env = folder, append(os.Environ(), environment...)
-	if output, err := cmd.CombinedOutput(); err != nil {
+	output, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
+	return string(output)
 }

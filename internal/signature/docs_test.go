@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
+	"matterpass/internal/config"
 	"matterpass/internal/docstest"
 	"matterpass/internal/signature"
 )
@@ -27,8 +29,18 @@ func verify(r *http.Request) error {
 		return err
 	}
 	id, err := v.Verify(r.Context(), r, body)
-	if err == nil && id != "erp" {
-		return fmt.Errorf("the key is %q", id)
+	if err == nil && !strings.HasPrefix(example("SIGNING_KEYS"), id+":") {
+		return fmt.Errorf("the key is %q, and elsewhere %s", id, example("SIGNING_KEYS"))
 	}
 	return err
+}
+
+// example is what the other documents show for a variable.
+func example(variable string) string {
+	for _, v := range config.Describe() {
+		if v.Name == variable {
+			return v.Example
+		}
+	}
+	return ""
 }
