@@ -217,7 +217,10 @@ declare global {
   }
 }
 
-/* JSX (React 19; other frameworks alike), in a declaration file of the application:
+/* JSX (React 19; other frameworks alike), in a declaration file of the application.
+   In place of the package the path of a copy of this file will do:
+
+import type { CredentialsSource, MattermostChat } from "matterpass-widget";
 
 declare module "react" {
   namespace JSX {
