@@ -218,9 +218,11 @@ declare global {
 }
 
 /* JSX (React 19; other frameworks alike), in a declaration file of the application.
-   In place of the package the path of a copy of this file will do:
+   In place of the package the path of a copy of this file will do. Set `credentials` on
+   the element itself, as examples/react.tsx does: of an element that is not defined yet
+   React sets attributes alone.
 
-import type { CredentialsSource, MattermostChat } from "matterpass-widget";
+import type { MattermostChat } from "matterpass-widget";
 
 declare module "react" {
   namespace JSX {
@@ -235,7 +237,6 @@ declare module "react" {
         label?: string;
         lazy?: boolean;
         sandbox?: boolean;
-        credentials?: CredentialsSource;
       };
     }
   }
