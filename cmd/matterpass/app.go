@@ -159,11 +159,13 @@ func newLogin(p parts, a *app) (*login.Service, error) {
 	return login.New(o), nil
 }
 
-func newProvision(p parts) *provision.Service {
-	return provision.New(provision.Options{
+func newProvision(p parts) *provision.Service { return provision.New(provisionOptions(p)) }
+
+func provisionOptions(p parts) provision.Options {
+	return provision.Options{
 		Directory: p.client, Memory: memory{p.state.store}, Teams: defaultTeams(p.cfg), Decided: p.telemetry.provisioned,
 		Password: provision.Policy{MinLength: p.cfg.Limits.PasswordMinLength, Strict: p.cfg.Production()},
-	})
+	}
 }
 
 func defaultTeams(cfg config.Config) []provision.Team {

@@ -28,6 +28,7 @@ type commands struct {
 	Demo        demoCmd        `cmd:"" help:"Run everything on this machine: a stand-in Mattermost, a demo ERP page, and Matterpass."`
 	Simulator   simulatorCmd   `cmd:"" help:"Run the stand-in Mattermost alone, for the tests of an ERP."`
 	Doctor      doctorCmd      `cmd:"" help:"Look at everything that chat in a page rests on; say what is wrong, and the one setting to change."`
+	Provision   provisionCmd   `cmd:"" help:"Bring the accounts, teams and channels of the people in a file in line."`
 	Config      configCmd      `cmd:"" help:"Check the configuration and show what is in force, secrets masked."`
 	Migrate     migrateCmd     `cmd:"" help:"Look at the database's schema, bring it up to date, or take its last step back."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask a running Matterpass whether it is alive; for containers without a shell."`

@@ -31,6 +31,11 @@ func decode[T any](r *http.Request) (T, error) {
 	if err != nil {
 		return in, bodyError(err)
 	}
+	return parse[T](body)
+}
+
+func parse[T any](body []byte) (T, error) {
+	var in T
 	if len(body) == 0 {
 		return in, &login.Invalid{Field: "body", Want: "is empty; a JSON object is required"}
 	}

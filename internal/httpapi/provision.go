@@ -58,6 +58,16 @@ func (a *API) provision(w http.ResponseWriter, r *http.Request) error {
 	return reply(w, status, provisionAnswer(result))
 }
 
+// ParseProvision reads the JSON of one provisioning request, as the API takes it. Its
+// error is a *login.Invalid.
+func ParseProvision(body []byte) (provision.Request, error) {
+	in, err := parse[provisionRequest](body)
+	if err != nil {
+		return provision.Request{}, err
+	}
+	return in.request()
+}
+
 // request insists that a password that is there is one: an empty one would
 // silently become a random one.
 func (in provisionRequest) request() (provision.Request, error) {

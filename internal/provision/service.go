@@ -71,6 +71,12 @@ func (s *Service) Provision(ctx context.Context, in Request) (Result, error) {
 	return Result{result.UserID, result.Username, result.Created, slices.Clone(result.Changed), slices.Clone(result.Teams)}, err
 }
 
+// Check answers what Provision would refuse before it asks anybody: *Invalid, or nil.
+func (s *Service) Check(in Request) error {
+	_, err := s.read(in)
+	return err
+}
+
 // digest is the same for requests that want the same.
 func (w wanted) digest() string {
 	text, _ := json.Marshal(w) // strings and slices of them always can be
