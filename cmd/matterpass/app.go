@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"matterpass/internal/assertion"
 	"matterpass/internal/companion"
 	"matterpass/internal/config"
 	"matterpass/internal/cookie"
@@ -54,6 +55,7 @@ type parts struct {
 	limiters  limiters
 	hasher    limit.Hasher
 	devices   *login.Devices
+	keySet    *assertion.KeySet  // nil where the ERP publishes no keys
 	provision *provision.Service // nil without an admin token
 }
 
@@ -64,12 +66,15 @@ func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey, st state) (
 		hasher:  limit.NewHasher(derive(keys[0].Secret, "limiter keys")),
 		devices: login.NewDevices(deviceKeys(keys)...),
 	}
+	var err error
+	if p.keySet, err = newKeySet(cfg, t); err != nil {
+		return nil, err
+	}
 	hasAdmin := cfg.AdminTokens.Token() != ""
 	if hasAdmin {
 		p.provision = newProvision(p)
 	}
 	a := &app{client: client, state: st, seen: gateway.NewMemory(0), settings: newSettings(client, hasAdmin)}
-	var err error
 	if a.login, err = newLogin(p, a); err != nil {
 		return nil, err
 	}
@@ -182,6 +187,9 @@ func checks(p parts, a *app) []doctor.Check {
 	if p.state.redis != nil {
 		list = append(list, doctor.Check{Name: "redis", Run: p.state.redis.Check})
 	}
+	if p.keySet != nil {
+		list = append(list, doctor.Check{Name: "erp_keys", Run: p.keySet.Ready})
+	}
 	if a.providers != nil {
 		list = append(list, doctor.Check{Name: "identity_providers", Run: a.providers.Check})
 	}
@@ -200,7 +208,7 @@ func checks(p parts, a *app) []doctor.Check {
 func apiOptions(cfg config.Config, service *login.Service, board *doctor.Board) httpapi.Options {
 	cookies := cookie.Settings{
 		Secure: cookie.Mode(cfg.Cookies.Secure), Partitioned: cookie.Mode(cfg.Cookies.Partitioned),
-		SameSite: cookie.Mode(cfg.Cookies.SameSite), Domain: string(cfg.Cookies.Domain),
+		SameSite: cookie.Mode(cfg.Cookies.SameSite), Domain: string(cfg.Cookies.Domain), MaxAge: time.Duration(cfg.Sessions.MaxAge),
 	}
 	return httpapi.Options{
 		Login: service, Board: board, Widget: web.Widget(), Doctor: web.Doctor(), Shell: web.Shell(), Launch: web.Launch(),

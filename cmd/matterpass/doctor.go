@@ -16,7 +16,6 @@ import (
 
 	"github.com/fatih/color"
 
-	"matterpass/internal/assertion"
 	"matterpass/internal/config"
 	"matterpass/internal/doctor"
 	"matterpass/internal/login"
@@ -267,11 +266,10 @@ func (v *visit) plugin(ctx context.Context) []doctor.Finding {
 }
 
 func (v *visit) keySet(ctx context.Context) []doctor.Finding {
-	address := string(v.cfg.Assertions.KeySet)
-	if address == "" {
+	keys, err := newKeySet(v.cfg, v.telemetry)
+	if keys == nil && err == nil {
 		return nil
 	}
-	keys, err := assertion.NewKeySet(assertion.KeySetOptions{URL: address, AllowHTTP: !v.cfg.Production()})
 	if err == nil {
 		err = keys.Ready(ctx)
 	}

@@ -20,12 +20,27 @@ import (
 // go by.
 func (d *door) rewrite(statement string, args ...any) {
 	d.t.Helper()
+	d.database(func(db *sql.DB) error {
+		_, err := db.ExecContext(d.t.Context(), statement, args...)
+		return err
+	})
+}
+
+// count asks the store for a number.
+func (d *door) count(query string) (n int) {
+	d.t.Helper()
+	d.database(func(db *sql.DB) error { return db.QueryRowContext(d.t.Context(), query).Scan(&n) })
+	return n
+}
+
+func (d *door) database(use func(*sql.DB) error) {
+	d.t.Helper()
 	db, err := sql.Open("sqlite", strings.TrimPrefix(d.whole["DATABASE_URL"], "sqlite://")+"?_pragma=busy_timeout(10000)")
 	if err != nil {
 		d.t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := db.ExecContext(d.t.Context(), statement, args...); err != nil {
+	if err := use(db); err != nil {
 		d.t.Fatal(err)
 	}
 }

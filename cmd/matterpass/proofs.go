@@ -21,22 +21,29 @@ import (
 	"matterpass/internal/ticket"
 )
 
+// newKeySet is nil where the ERP publishes no keys.
+func newKeySet(cfg config.Config, t *telemetry) (*assertion.KeySet, error) {
+	if cfg.Assertions.KeySet == "" {
+		return nil, nil
+	}
+	return assertion.NewKeySet(assertion.KeySetOptions{
+		URL: string(cfg.Assertions.KeySet), AllowHTTP: !cfg.Production(), Fetched: t.keysFetched,
+	})
+}
+
 // newVerifier is nil where no assertions are accepted.
-func newVerifier(cfg config.Assertions, production bool) (login.Verifier, error) {
+func newVerifier(cfg config.Assertions, keys *assertion.KeySet) (login.Verifier, error) {
 	if !cfg.On() {
 		return nil, nil
 	}
 	o := assertion.Options{
-		Issuer: string(cfg.Issuer), Audience: string(cfg.Audience), Leeway: cfg.Leeway, MaxAge: cfg.MaxAge,
+		Issuer: string(cfg.Issuer), Audience: string(cfg.Audience), MaxAge: cfg.MaxAge,
+		Leeway: max(cfg.Leeway, time.Nanosecond), // zero is the default
 	}
 	if cfg.Secret.IsSet() {
 		o.Secrets = [][]byte{[]byte(cfg.Secret.Reveal())}
 	}
-	if cfg.KeySet != "" {
-		keys, err := assertion.NewKeySet(assertion.KeySetOptions{URL: string(cfg.KeySet), AllowHTTP: !production})
-		if err != nil {
-			return nil, err
-		}
+	if keys != nil {
 		o.Keys = keys
 	}
 	return assertion.New(o)
@@ -48,7 +55,7 @@ func newProofs(p parts) (login.Proofs, error) {
 	if err != nil || minter == nil {
 		return login.Proofs{}, err
 	}
-	verifier, err := newVerifier(p.cfg.Assertions, p.cfg.Production())
+	verifier, err := newVerifier(p.cfg.Assertions, p.keySet)
 	if err != nil {
 		return login.Proofs{}, err
 	}
@@ -133,18 +140,37 @@ func newTickets(cfg config.Config, kept ticket.Tickets) (*ticket.Service, error)
 type newcomers struct{ service *provision.Service }
 
 func (n newcomers) Create(ctx context.Context, who login.Identity) (string, bool, error) {
-	request := provision.Request{Email: string(who.Email)}
-	if first, last, _ := strings.Cut(strings.TrimSpace(who.Name), " "); first != "" {
+	request := provision.Request{Email: string(who.Email), EmailVerified: who.EmailVerified}
+	if first, last := namesOf(who.Name); first != "" {
 		request.FirstName, request.LastName = &first, &last
 	}
 	result, err := n.service.Provision(ctx, request)
+	var invalid *provision.Invalid
 	switch {
+	case errors.As(err, &invalid): // not the person's to mend, nor to know
+		return "", false, fmt.Errorf("%w: %s", login.ErrNotProvisioned, invalid.Error())
 	case errors.Is(err, provision.ErrConflict):
 		return "", false, errors.Join(login.ErrConflict, err)
 	case errors.Is(err, provision.ErrSeatLimit):
 		return "", false, errors.Join(login.ErrSeatLimit, err)
 	}
 	return result.UserID, result.Created, err
+}
+
+// nameMost is the longest of Mattermost's two names, in characters.
+const nameMost = 64
+
+// namesOf cuts a display name at its first space, and what one field cannot hold.
+func namesOf(name string) (first, last string) {
+	first, last, _ = strings.Cut(strings.TrimSpace(name), " ")
+	return atMost(first, nameMost), atMost(strings.TrimSpace(last), nameMost)
+}
+
+func atMost(s string, most int) string {
+	if runes := []rune(s); len(runes) > most {
+		return strings.TrimSpace(string(runes[:most]))
+	}
+	return s
 }
 
 // memory is the database as provisioning sees it.
@@ -164,6 +190,14 @@ func (m memory) Link(ctx context.Context, issuer, subject string, a provision.Ac
 		return errors.Join(provision.ErrConflict, err)
 	}
 	return err
+}
+
+func (m memory) IsLinked(ctx context.Context, issuer, subject string) (bool, error) {
+	_, err := m.FindLink(ctx, issuer, subject)
+	if errors.Is(err, login.ErrUnknown) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // acceptSignatures lets the ERP's back end sign its calls where it has keys for

@@ -128,6 +128,13 @@ func (t *telemetry) providerTroubled(_ context.Context, issuer string, err error
 	t.log.Warn().Str("issuer", observe.Foreign(issuer)).Str("error", observe.Foreign(err.Error())).Msg("identity provider")
 }
 
+// keysFetched tells why the ERP's public keys cannot be had, once for each try.
+func (t *telemetry) keysFetched(err error) {
+	if err != nil {
+		t.log.Warn().Str("error", observe.Foreign(err.Error())).Msg("keys of the ERP (JWT_JWKS_URL)")
+	}
+}
+
 // linked writes who became whose account, or is no longer.
 func (t *telemetry) linked(ctx context.Context, l login.Link, made bool) {
 	t.log.Info().Str("request_id", middleware.RequestID(ctx)).Bool("made", made).Str("by", l.By).

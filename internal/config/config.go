@@ -87,7 +87,7 @@ type Cookies struct {
 
 // Keys are the secrets of Matterpass itself.
 type Keys struct {
-	Secrets     KeyRing   `envconfig:"SECRET_KEYS" unset:"required in production; else made at start and forgotten" example:"k1:<openssl rand -hex 32>" local:"dev:local-only-not-for-production-0123456789" note:"To rotate, put the new key first and keep the old one until what it signed has expired." desc:"kid:secret,… of which the first one signs. Source of device cookies, key hashes and sealed tokens."`
+	Secrets     KeyRing   `envconfig:"SECRET_KEYS" unset:"required in production; else made at start and forgotten" example:"k1:<openssl rand -hex 32>" local:"dev:local-only-not-for-production-0123456789" note:"To rotate, put the new key first and keep the old one until what it signed has expired. Several instances: add it behind the old one first, on all of them." desc:"kid:secret,… of which the first one signs. Source of device cookies, key hashes and sealed tokens."`
 	APIKeys     APIKeys   `envconfig:"API_KEYS" example:"erp:<openssl rand -hex 32>:launch+provision" local:"erp:local-only-not-for-production-0123456789" note:"Give each caller a key of its own and only the scopes it needs. The same id twice is rotation." desc:"id:secret[:scope+scope],… of the ERP back end. Scopes: launch, provision, deactivate, scim, admin; without any: launch and provision."`
 	SigningKeys APIKeys   `envconfig:"SIGNING_KEYS" example:"erp-signing:<openssl rand -hex 32>:launch+provision" note:"Never accepted as a bearer. A signed call cannot be repeated or changed on its way." desc:"id:secret[:scope+scope],… with which the ERP back end signs its calls (RFC 9421, HMAC-SHA256) in place of sending a key."`
 	KeyIssuer   KeyIssuer `envconfig:"API_KEYS_ISSUER" default:"own" note:"With jwt every key can speak for every subject of the ERP." desc:"Whose subjects an API or signing key's tickets and links name: own (the key's id is the issuer) or jwt (JWT_ISSUER: the same person as in assertions)."`
@@ -95,7 +95,7 @@ type Keys struct {
 
 // Assertions are the JWTs in which the ERP says who somebody is.
 type Assertions struct {
-	Secret   Secret        `envconfig:"JWT_SECRET" example:"<openssl rand -hex 32>" note:"Whoever has it can sign in as anybody. Use JWT_JWKS_URL where the ERP can keep a private key." desc:"Key of assertions that are signed with HS256; at least 32 bytes."`
+	Secret   Secret        `envconfig:"JWT_SECRET" example:"<openssl rand -hex 32>" note:"Whoever has it can sign in as anybody, and it is changed at once or not at all. Use JWT_JWKS_URL where the ERP can keep a private key: its keys overlap." desc:"Key of assertions that are signed with HS256; at least 32 bytes."`
 	KeySet   Endpoint      `envconfig:"JWT_JWKS_URL" example:"https://erp.example.com/.well-known/jwks.json" desc:"Address of the public keys (JWK Set, RFC 7517) of assertions that are signed with RS256, PS256, ES256, EdDSA and their larger sisters."`
 	Issuer   IssuerName    `envconfig:"JWT_ISSUER" example:"https://erp.example.com" desc:"What assertions say in iss. Required with JWT_SECRET or JWT_JWKS_URL."`
 	Audience IssuerName    `envconfig:"JWT_AUDIENCE" default:"matterpass" desc:"What assertions say in aud."`
@@ -117,7 +117,7 @@ type Minting struct {
 	Secrets       Rotation `envconfig:"MINT_SECRET" example:"<openssl rand -hex 32>" note:"To rotate, put the new one first and keep the old one until everybody has signed in once." desc:"Secret from which the kept passwords are derived; a list while it is rotated, each perhaps as kid:secret."`
 	PluginSecrets Rotation `envconfig:"PLUGIN_SECRET" example:"<openssl rand -hex 32>" note:"The same text as in the plugin's settings. To rotate, add the new one in the plugin, then here, then remove the old one." desc:"Secret that the companion plugin shares; a list while it is rotated, of which the first one signs."`
 	MFA           MintMFA  `envconfig:"MINT_MFA" default:"ask" desc:"Accounts with a second factor at Mattermost: ask for the code, trust-idp where the issuer says that it asked for one (plugin only), or refuse."`
-	Readopt       Switch   `envconfig:"MINT_READOPT" default:"on" desc:"on: a kept password that somebody changed is set anew. off: such an account is refused until the link is made again."`
+	Readopt       Switch   `envconfig:"MINT_READOPT" default:"on" desc:"on: a kept password that somebody changed is set anew. off: such an account is refused until this is on again."`
 	Newcomers     Switch   `envconfig:"PROVISION_ON_SIGN_IN" default:"on" desc:"on: signing in makes the account of somebody whom Mattermost does not know."`
 }
 

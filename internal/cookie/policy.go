@@ -64,6 +64,7 @@ type Policy struct {
 	SameSite    http.SameSite // 0 sends none
 	Partitioned bool
 	Domain      string // empty: host-only
+	MaxAge      int    // of the session's cookies, in seconds; zero: they end with the browser
 }
 
 // Mode overrides one attribute of a Policy.
@@ -84,13 +85,14 @@ const (
 type Settings struct {
 	Secure, Partitioned, SameSite Mode
 	Domain                        string
+	MaxAge                        time.Duration // longest life of a session; zero for none
 }
 
 // Policy is the shape for requests that came over HTTPS, or did not. Over HTTPS
 // it is the one that works in an iframe of another site, also where third-party
 // cookies are blocked (docs/webapp.md C1): SameSite=None; Secure; Partitioned.
 func (s Settings) Policy(https bool) Policy {
-	p := Policy{Domain: s.Domain}
+	p := Policy{Domain: s.Domain, MaxAge: int(s.MaxAge / time.Second)}
 	p.Secure = s.Secure == Always || https && s.Secure != Never
 	p.SameSite = s.sameSite(p.Secure)
 	crossSite := p.Secure && p.SameSite == http.SameSiteNoneMode
@@ -112,8 +114,8 @@ func (s Settings) sameSite(secure bool) http.SameSite {
 	}
 }
 
-// Shape returns c with this policy's attributes. A cookie of the session ends
-// with the browser and is HttpOnly by its name; any other keeps its own path,
+// Shape returns c with this policy's attributes. A cookie of the session ends as the
+// policy says and is HttpOnly by its name; any other keeps its own path,
 // lifetime and HttpOnly.
 func (p Policy) Shape(c http.Cookie) http.Cookie {
 	shaped := http.Cookie{
@@ -124,7 +126,7 @@ func (p Policy) Shape(c http.Cookie) http.Cookie {
 	case isSession(c.Name):
 		shaped.HttpOnly = c.Name == Token
 		if !isDeletion(c) {
-			shaped.MaxAge, shaped.Expires = 0, time.Time{}
+			shaped.MaxAge, shaped.Expires = p.MaxAge, time.Time{}
 		}
 	case c.Name == Device:
 		shaped.MaxAge, shaped.HttpOnly, shaped.Domain = deviceAge, true, ""
@@ -158,7 +160,8 @@ func (p Policy) DeleteOthers(name, host string) []http.Cookie {
 	var others []http.Cookie
 	for _, partitioned := range []bool{true, false} {
 		for _, domain := range domainsOf(p.Domain, host) {
-			other := Policy{Secure: p.Secure, SameSite: p.SameSite, Partitioned: partitioned, Domain: domain}
+			other := p
+			other.Partitioned, other.Domain = partitioned, domain
 			impossible := partitioned && !p.Secure // Partitioned needs Secure
 			if other != p && !impossible {
 				others = append(others, other.Delete(name))

@@ -123,7 +123,7 @@ func (a *API) orLimited(w http.ResponseWriter, r *http.Request, err error) error
 func isUnproven(err error) bool {
 	var malformed *login.Invalid
 	return errors.As(err, &malformed) || slices.ContainsFunc([]error{
-		login.ErrRefused, login.ErrSpent, errTicketSpent, errMediaType, errTooLarge, errTooSlow,
+		login.ErrRefused, login.ErrSpent, login.ErrKeysUnavailable, errTicketSpent, errMediaType, errTooLarge, errTooSlow,
 	}, func(is error) bool { return errors.Is(err, is) })
 }
 

@@ -29,6 +29,7 @@ func (a *API) finishOIDC(w http.ResponseWriter, r *http.Request) error {
 	finished, err := a.OIDC.Providers.Callback(r.Context(), query, sealed)
 	switch {
 	case err != nil:
+		a.Login.Unproven(r.Context(), login.ByOIDC, visitOf(r, "").Client, err)
 		return a.outcome(w, r, finished, err)
 	case finished.Mode == oidc.Popup:
 		return a.handBack(w, r, finished)

@@ -20,11 +20,11 @@ func (a *API) backchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	}
 	token, err := logoutToken(r)
 	if err != nil {
-		return a.logoutFailed(w, r, err)
+		return a.strangersLogout(w, r, err)
 	}
 	logout, err := a.OIDC.Providers.BackchannelLogout(r.Context(), token)
 	if err != nil {
-		return a.logoutFailed(w, r, err)
+		return a.strangersLogout(w, r, err)
 	}
 	if err := a.OIDC.Logout(r.Context(), logout); err != nil {
 		return a.logoutFailed(w, r, err)
@@ -50,6 +50,20 @@ func logoutToken(r *http.Request) (string, error) {
 		return "", &login.Invalid{Field: "logout_token", Want: "must be sent once"}
 	}
 	return form.Get("logout_token"), nil
+}
+
+// strangersLogout counts what anybody can send. A provider that signs out everybody
+// sends thousands of good ones.
+func (a *API) strangersLogout(w http.ResponseWriter, r *http.Request, err error) error {
+	if a.ClientLimiter == nil {
+		return a.logoutFailed(w, r, err)
+	}
+	decision := a.ClientLimiter.Allow(r)
+	middleware.SetRateLimit(w.Header(), "client", decision)
+	if !decision.OK {
+		return errClientLimited
+	}
+	return a.logoutFailed(w, r, err)
 }
 
 // logoutFailed answers in the words of RFC 6749 section 5.2. The status is 400

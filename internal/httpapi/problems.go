@@ -70,7 +70,7 @@ func problems() []struct {
 		{errOrigin, kind{"origin_refused", 403, "Origin refused", "Pages of this origin may not call this address. Ask the operator to allow the origin."}},
 		{ticket.ErrEmbedder, kind{"embedder_refused", 403, "Page refused", "This ticket was made for a page of another origin."}},
 		{login.ErrNotProvisioned, kind{"not_provisioned", 403, "No account yet", "There is no chat account for you yet. Ask your administrator for one."}},
-		{login.ErrMintRefused, kind{"mint_refused", 403, "Sign-in refused", "This account signs in with its own password only."}},
+		{login.ErrMintRefused, kind{"mint_refused", 403, "Sign-in refused", "This account cannot be opened this way. Ask your administrator."}},
 		{errNotFound, kind{"not_found", 404, "Not found", "There is nothing at this address."}},
 		{errNoLink, kind{"not_found", 404, "Not found", "There is no such link."}},
 		{login.ErrUnknown, kind{"not_found", 404, "Not found", "There is no such account."}},

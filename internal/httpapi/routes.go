@@ -197,7 +197,7 @@ func (a *API) guard(rt route) http.Handler {
 	case visitor:
 		h = a.limitClients()(h)
 	case issuer:
-		h = chi.Chain(a.limitClients(), a.body()).Handler(h)
+		h = a.body()(h)
 	case page:
 		h = a.page()(h)
 	case ours:

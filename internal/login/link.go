@@ -136,6 +136,7 @@ func (s *Service) prepare(ctx context.Context, who Identity, found resolution) e
 	if s.Newcomers == nil {
 		return nil
 	}
+	who.Name = "" // the account has the names that the ERP, or its owner, gave it
 	_, _, err := s.Newcomers.Create(ctx, who)
 	return err
 }

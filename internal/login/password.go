@@ -119,6 +119,7 @@ func (s *Service) withPassword(ctx context.Context, a Attempt) (Session, error) 
 	device = s.Devices.renewed(device)
 	session.Device = s.Devices.remember(device, account)
 	session = s.bounded(session, time.Now())
+	session.Switched = s.isSwitch(ctx, a.Device, session.User.ID)
 	s.note(ctx, session, device)
 	return session, nil
 }

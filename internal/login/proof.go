@@ -182,10 +182,13 @@ func (s *Service) redeemed(ctx context.Context, p Proof, v Visit, found resoluti
 	}
 	s.forgive(background, account)
 	session = s.bounded(session, time.Now())
-	session.Switched = s.isSwitch(background, device.id, account.ID)
+	session.Switched = s.isSwitch(background, v.Device, account.ID)
 	if err := s.Records.Begin(background, session.Token, recordOf(session, p, device)); err != nil {
 		_ = s.Sessions.End(background, session.Token) // nobody could end it later
 		return Session{}, err
+	}
+	if session.ID == "" { // a password's: without the id nobody could end it without its token
+		s.observe(observation{session.Token, session.CSRF, true})
 	}
 	if err := s.deliverable(ctx, session, v.Previous); err != nil {
 		return Session{}, err
@@ -218,8 +221,13 @@ func recordOf(session Session, p Proof, device device) Record {
 
 // isSwitch reports that somebody else used this browser before: what they typed
 // and did not send is still in it.
-func (s *Service) isSwitch(ctx context.Context, device, userID string) bool {
-	last, err := s.Records.LastOn(ctx, device, Identity{})
+// value is the device value as it came: its id may be about to change with the key.
+func (s *Service) isSwitch(ctx context.Context, value, userID string) bool {
+	id := s.Devices.open(value).id
+	if id == "" || s.Records == nil {
+		return false
+	}
+	last, err := s.Records.LastOn(ctx, id, Identity{})
 	return err == nil && last.UserID != userID
 }
 

@@ -97,7 +97,11 @@ func clocksAgree(theirs int64) error {
 // Mint implements login.Minter. A session in an answer that is refused here is
 // ended again, best effort.
 func (p *Plugin) Mint(ctx context.Context, m login.Minting) (login.Session, error) {
-	serverID, err := p.ServerID(ctx)
+	var serverID string
+	err := guarded(p.breaker, func() (err error) { serverID, err = p.ServerID(ctx); return err })
+	if errors.Is(err, errBreakerOpen) {
+		return login.Session{}, fmt.Errorf("%w: the circuit breaker is open", login.ErrMintUnavailable)
+	}
 	if err != nil {
 		return login.Session{}, err
 	}

@@ -64,12 +64,12 @@ func (a *Auto) Mint(ctx context.Context, m login.Minting) (login.Session, error)
 	}
 }
 
-// Hashes reports that making a session costs Mattermost a password check, as far
-// as is known without asking.
+// Hashes reports that making a session may cost Mattermost a password check: nobody
+// asks for that, so the first one after a start counts as one that does.
 func (a *Auto) Hashes() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return cmp.Or(a.chosen, a.Way) == ByManaged || a.Plugin == nil
+	return cmp.Or(a.chosen, a.Way) != ByPlugin || a.Plugin == nil
 }
 
 // Choose answers the way that is pinned, and pins one where there is none yet. It

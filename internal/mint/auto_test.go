@@ -142,3 +142,23 @@ func TestTheServersIDIsTheFirstOneItShowed(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// silentPlugin is there and was not asked yet.
+type silentPlugin struct{ mint.Plugin }
+
+func TestUntilTheWayIsKnownItCountsAsACostlyOne(t *testing.T) {
+	managed := login.Minter(nil)
+	for name, c := range map[string]struct {
+		auto *mint.Auto
+		want bool
+	}{
+		"not chosen yet":     {&mint.Auto{Plugin: silentPlugin{}, Managed: managed}, true},
+		"the plugin, by set": {&mint.Auto{Plugin: silentPlugin{}, Way: mint.ByPlugin}, false},
+		"managed, by set":    {&mint.Auto{Plugin: silentPlugin{}, Way: mint.ByManaged}, true},
+		"no plugin":          {&mint.Auto{Way: mint.ByPlugin}, true},
+	} {
+		if got := c.auto.Hashes(); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

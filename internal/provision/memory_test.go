@@ -69,3 +69,5 @@ func TestWhatIsMadeIsRememberedAndLinked(t *testing.T) {
 		})
 	}
 }
+
+func (m *remembered) IsLinked(context.Context, string, string) (bool, error) { return false, nil }

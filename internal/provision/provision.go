@@ -18,14 +18,19 @@ import (
 // Request is what the ERP says about one person. A nil field stays as it is; an
 // empty one is emptied.
 type Request struct {
-	Email     string
-	Issuer    string // in whose words Subject is; the caller's own
-	Subject   string // the ERP's own id for the person; empty: they are not linked
-	Username  *string
-	FirstName *string
-	LastName  *string
-	Nickname  *string
-	Locale    *string
+	Email string
+	// EmailVerified vouches for the address of a new account. The API does not: an
+	// address that counts as verified links identities. Where Mattermost requires
+	// verified addresses (docs/mattermost.md A9), an account without goes by nobody's
+	// password until its person has followed a link in a mail.
+	EmailVerified bool
+	Issuer        string // in whose words Subject is; the caller's own
+	Subject       string // the ERP's own id for the person; empty: they are not linked
+	Username      *string
+	FirstName     *string
+	LastName      *string
+	Nickname      *string
+	Locale        *string
 	// Password is for an account that does not exist yet; empty: a random one
 	// that nobody learns.
 	Password string
@@ -129,6 +134,8 @@ type Memory interface {
 	// somebody's when they sign in. It answers ErrConflict where the person has
 	// another account, or the account another person.
 	Link(ctx context.Context, issuer, subject string, account Account) error
+	// IsLinked reports that the person has an account.
+	IsLinked(ctx context.Context, issuer, subject string) (bool, error)
 }
 
 // Directory is Mattermost as this package needs it.

@@ -34,6 +34,7 @@ type wanted struct {
 	Password string
 	Teams    []Team
 	OwnTeams bool // the request named them
+	Verified bool
 }
 
 func (s *Service) read(in Request) (wanted, error) {
@@ -41,7 +42,7 @@ func (s *Service) read(in Request) (wanted, error) {
 	if err != nil {
 		return wanted{}, &Invalid{"email", err.Error()}
 	}
-	w := wanted{Email: address, Issuer: in.Issuer, Subject: in.Subject, Password: in.Password, Teams: s.Teams}
+	w := wanted{Email: address, Issuer: in.Issuer, Subject: in.Subject, Password: in.Password, Teams: s.Teams, Verified: in.EmailVerified}
 	if err := checkText("subject", in.Subject, subjectMost); err != nil {
 		return wanted{}, err
 	}
@@ -174,8 +175,8 @@ func (w wanted) usernames() []string {
 	return candidates(w.Email)
 }
 
-func (w wanted) newAccount(username string, verified bool) NewAccount {
-	account := NewAccount{Email: w.Email, Password: w.Password, Verified: verified}
+func (w wanted) newAccount(username string) NewAccount {
+	account := NewAccount{Email: w.Email, Password: w.Password, Verified: w.Verified}
 	for _, field := range w.Fields {
 		*account.field(field.Field) = field.Value
 	}

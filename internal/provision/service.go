@@ -20,12 +20,6 @@ type Options struct {
 	// Teams are joined where a request names none.
 	Teams    []Team
 	Password Policy
-	// EmailVerified vouches for the addresses of new accounts. Off, since nobody
-	// has checked them: an address that counts as verified links identities.
-	// Where Mattermost requires verified addresses (RequireEmailVerification,
-	// docs/mattermost.md A9), it mails the person, and their password works once
-	// they followed the link; switch this on where the ERP has checked them.
-	EmailVerified bool
 	// Deadline bounds one request as a whole; 30 s.
 	Deadline time.Duration
 	// Decided is told of every request that was decided.
@@ -147,12 +141,15 @@ func (s *Service) account(ctx context.Context, w wanted) (account Account, creat
 // the password that it got.
 func (s *Service) create(ctx context.Context, w wanted) (account Account, created bool, err error) {
 	if s.Memory != nil {
+		if err := s.unlinked(ctx, w); err != nil {
+			return Account{}, false, err
+		}
 		if err := s.Memory.Creating(ctx, w.Email); err != nil {
 			return Account{}, false, err
 		}
 	}
 	for _, username := range w.usernames() {
-		account, err = s.Directory.Create(ctx, w.newAccount(username, s.EmailVerified))
+		account, err = s.Directory.Create(ctx, w.newAccount(username))
 		if err == nil {
 			return account, true, s.created(ctx, account)
 		}
@@ -166,6 +163,19 @@ func (s *Service) create(ctx context.Context, w wanted) (account Account, create
 		}
 	}
 	return Account{}, false, fmt.Errorf("%w: the username is taken", ErrConflict)
+}
+
+// unlinked refuses a person who has an account, of another address, before a second
+// one is made for them.
+func (s *Service) unlinked(ctx context.Context, w wanted) error {
+	if w.Subject == "" {
+		return nil
+	}
+	linked, err := s.Memory.IsLinked(ctx, w.Issuer, w.Subject)
+	if err == nil && linked {
+		err = conflict("the subject's already, under another address")
+	}
+	return err
 }
 
 func (s *Service) created(ctx context.Context, account Account) error {

@@ -285,11 +285,11 @@ func TestPasswordIsForNewAccountsOnly(t *testing.T) {
 	}
 }
 
-func TestAddressCountsAsVerifiedOnlyWhenTheOperatorSaysSo(t *testing.T) {
+func TestAddressCountsAsVerifiedOnlyWhereSomebodyVouchesForIt(t *testing.T) {
 	for _, vouched := range []bool{false, true} {
 		m := newMemory()
-		s := service(m, func(o *provision.Options) { o.EmailVerified = vouched })
-		if _, err := s.Provision(t.Context(), provision.Request{Email: "dana@erp.test"}); err != nil || m.created[0].Verified != vouched {
+		s := service(m)
+		if _, err := s.Provision(t.Context(), provision.Request{Email: "dana@erp.test", EmailVerified: vouched}); err != nil || m.created[0].Verified != vouched {
 			t.Error(err, vouched)
 		}
 	}

@@ -112,10 +112,11 @@ func (s Sessions) End(ctx context.Context, token, by string, delivered bool) err
 	return err
 }
 
-// endedNow keeps what an earlier end said, and the token only while it is needed.
+// endedNow keeps what an earlier end said, unless the person now signs out on purpose,
+// and the token only while it is needed.
 const endedNow = `
 	ended = CASE WHEN sessions.ended = 0 THEN $2 ELSE sessions.ended END,
-	ended_by = CASE WHEN sessions.ended = 0 THEN $3 ELSE sessions.ended_by END,
+	ended_by = CASE WHEN sessions.ended = 0 OR $3 IN ('user', 'everywhere') THEN $3 ELSE sessions.ended_by END,
 	sealed = CASE WHEN CAST($6 AS BIGINT) > 0 THEN NULL WHEN sessions.sealed IS NULL AND sessions.delivered = 0 THEN $4 ELSE sessions.sealed END,
 	sealed_by = CASE WHEN CAST($6 AS BIGINT) > 0 THEN '' WHEN sessions.sealed IS NULL AND sessions.delivered = 0 THEN $5 ELSE sessions.sealed_by END,
 	delivered = CASE WHEN sessions.delivered = 0 THEN CAST($6 AS BIGINT) ELSE sessions.delivered END`

@@ -267,7 +267,7 @@ func TestATokenThatTurnsUpLaterIsDeliveredToo(t *testing.T) {
 		wantErr(t, f.Records().EndUser(ctx, "dana", login.EndedByAdmin), nil)
 		wantErr(t, f.with("k2", "k1").Records().End(ctx, "token", login.EndedByUser, false), nil)
 		got := f.with("k2", "k1").revocations(1)
-		if len(got) != 1 || got[0].Token != "token" || f.endedBy("token") != login.EndedByAdmin {
+		if len(got) != 1 || got[0].Token != "token" || f.endedBy("token") != login.EndedByUser {
 			t.Errorf("revocations = %+v", got)
 		}
 	})
