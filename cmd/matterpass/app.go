@@ -82,7 +82,7 @@ func newApp(cfg config.Config, t *telemetry, keys []login.DeviceKey, st state) (
 		return nil, err
 	}
 	t.watch(client, a.login, p.limiters.local)
-	a.board = doctor.NewBoard(doctor.Options{Checks: checks(p, a)})
+	a.board = doctor.NewBoard(doctor.Options{Checks: checks(p, a), Changed: t.checked})
 	return a, a.serve(p)
 }
 
@@ -328,7 +328,8 @@ func operators(cfg config.Config, api *httpapi.API, t *telemetry) http.Handler {
 	}
 	paced := middleware.BodyPace(middleware.BodyPaceOptions{})(api.Admin(o))
 	recovered := middleware.Recover(middleware.RecoverOptions{Fail: api.Panicked})(paced)
-	return middleware.RequestIDs(nil)(middleware.ClientAddrs(middleware.ClientAddrOptions{})(recovered))
+	identified := middleware.RequestIDs(nil)(middleware.ClientAddrs(middleware.ClientAddrOptions{})(recovered))
+	return middleware.Records(middleware.RecordOptions{Write: t.request})(identified)
 }
 
 // profiles are net/http/pprof's handlers; its import puts them on the default

@@ -133,6 +133,7 @@ func TestWhatMattermostDoesNotTakeIsNotCalledFixed(t *testing.T) {
 
 func TestTheDoctorNamesWhatFails(t *testing.T) {
 	env, mm := installation(t)
+	working := env["MM_BASE_URL"]
 	serve(t, env)
 	cases := map[string]struct {
 		name, value string
@@ -174,6 +175,16 @@ func TestTheDoctorNamesWhatFails(t *testing.T) {
 			}
 		})
 	}
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer hanging.Close()
+	env["MM_BASE_URL"], env["MM_TIMEOUT"] = hanging.URL, "500ms"
+	env["HTTP_ADDR"] = servertest.FreeAddr()
+	env["PUBLIC_URL"] = "http://" + env["HTTP_ADDR"]
+	serve(t, env)
+	if _, got := consult(t); !slices.Equal(got.wrong(), []string{"mattermost failed", "framing unknown", "websocket unknown"}) {
+		t.Errorf("Mattermost hangs: %v", got.wrong())
+	}
+	env["MM_BASE_URL"] = working
 	inEnvironment(t, env)
 	mm.FailDatabase(true)
 	if code, got := consult(t); code != exitFailed || got.wrong()[0] != "mattermost failed" {

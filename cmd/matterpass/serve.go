@@ -150,6 +150,7 @@ var errSecondSignal = errors.New("second signal")
 func signals(ctx context.Context) (stop, now context.Context, release func()) {
 	stop, first := context.WithCancel(ctx)
 	now, second := context.WithCancelCause(context.WithoutCancel(ctx))
+	signal.Ignore(syscall.SIGPIPE) // who read the log may be gone: that costs lines, not the program
 	received := make(chan os.Signal, 2)
 	signal.Notify(received, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	done := make(chan struct{})

@@ -88,7 +88,7 @@ func levelOf(r middleware.Record) zerolog.Level {
 		return zerolog.ErrorLevel
 	case r.Status > 500:
 		return zerolog.WarnLevel
-	case r.Route == "/healthz" || r.Route == "/readyz":
+	case r.Route == "/healthz" || r.Route == "/readyz" || r.Route == "/metrics":
 		return zerolog.DebugLevel
 	default:
 		return zerolog.InfoLevel
@@ -111,6 +111,15 @@ func (t *telemetry) signIn(ctx context.Context, o login.Outcome) {
 		e.Stringer("client", o.Client.Addr)
 	}
 	e.Msg("sign-in")
+}
+
+// checked tells of what readiness rests on, once it fails and once it is back.
+func (t *telemetry) checked(check string, err error) {
+	if err == nil {
+		t.log.Info().Str("check", check).Msg("a check holds again")
+		return
+	}
+	t.log.Warn().Str("check", check).Str("error", observe.Foreign(err.Error())).Msg("a check fails")
 }
 
 // redisChanged tells the two moments that an operator may want to know of.
@@ -180,7 +189,11 @@ func (t *telemetry) watch(client *mattermost.Client, service *login.Service, lim
 // errorLog takes what net/http says of broken clients, for debugging.
 func (t *telemetry) errorLog() *log.Logger {
 	return log.New(lines(func(line string) {
-		t.log.Debug().Str("error", observe.Foreign(line)).Msg("connection")
+		level := zerolog.DebugLevel
+		if strings.HasPrefix(line, "http: Accept error") || strings.HasPrefix(line, "http: panic") {
+			level = zerolog.ErrorLevel // not a client's doing
+		}
+		t.log.WithLevel(level).Str("error", observe.Foreign(line)).Msg("connection")
 	}), "", 0)
 }
 

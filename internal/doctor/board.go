@@ -72,6 +72,9 @@ type Options struct {
 	Fresh   time.Duration // how long a report is used; 2 s
 	Timeout time.Duration // for one check; 3 s
 	Now     func() time.Time
+	// Changed is told of a check that fails and did not before, and, with nil, of one
+	// that holds again.
+	Changed func(check string, err error)
 }
 
 // Board keeps the last report, so that a storm of questions is one run of the
@@ -141,10 +144,24 @@ func (b *Board) refresh() <-chan struct{} {
 		results := b.run()
 		b.mu.Lock()
 		defer b.mu.Unlock()
+		b.tell(results)
 		b.last, b.running = Report{Results: results, At: b.Now()}, nil
 		close(done)
 	}()
 	return done
+}
+
+// tell compares with the last report.
+func (b *Board) tell(results []Result) {
+	if b.Changed == nil {
+		return
+	}
+	for i, result := range results {
+		failed := i < len(b.last.Results) && b.last.Results[i].Err != nil
+		if failed != (result.Err != nil) {
+			b.Changed(result.Name, result.Err)
+		}
+	}
 }
 
 // run asks every check at the same time.

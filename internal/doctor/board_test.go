@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -49,6 +50,25 @@ func TestReportNamesEveryCheckInOrder(t *testing.T) {
 		want := []doctor.Result{{Name: "b", Vital: true}, {Name: "a", Err: errAway}}
 		if diff := cmp.Diff(want, report.Results, cmp.Comparer(func(a, b error) bool { return a == b })); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+func TestAChangeIsToldOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		var told []string
+		board := doctor.NewBoard(doctor.Options{
+			Checks:  []doctor.Check{{Name: "database", Run: func(context.Context) error { return err }}, check("mattermost", true, nil)},
+			Changed: func(check string, err error) { told = append(told, check+": "+fmt.Sprint(err)) },
+		})
+		for _, now := range []error{nil, errAway, errAway, nil, nil} {
+			err = now
+			board.Report(t.Context())
+			time.Sleep(3 * time.Second)
+		}
+		if want := []string{"database: away", "database: <nil>"}; !cmp.Equal(told, want) {
+			t.Errorf("%v, want %v", told, want)
 		}
 	})
 }

@@ -18,6 +18,9 @@ type shelf struct {
 	ended bool
 }
 
+// wireLife is how long a connection is used at most.
+const wireLife = 5 * time.Minute
+
 func newShelf(most int, age time.Duration) *shelf { return &shelf{most: most, age: age} }
 
 // take returns the one that was used last, nil for none. One on which something
@@ -49,7 +52,9 @@ func (s *shelf) pop() *wire {
 // put keeps a connection, or closes it.
 func (s *shelf) put(c *wire) {
 	c.since = time.Now()
-	if !s.push(c) {
+	// A busy connection would never be given up, and a change of the upstream's address
+	// never be noticed.
+	if c.since.Sub(c.made) > wireLife || !s.push(c) {
 		_ = c.Close()
 	}
 }

@@ -17,6 +17,7 @@ type wire struct {
 	out    []byte        // the last request's header
 	quiet  func() bool   // nothing came, not even the end
 	since  time.Time     // when it became idle
+	made   time.Time
 
 	slow   http1.Slow
 	caller context.Context
@@ -30,7 +31,7 @@ type wire struct {
 }
 
 func newWire(conn net.Conn) *wire {
-	c := &wire{Conn: conn, quiet: watchQuiet(conn)}
+	c := &wire{Conn: conn, quiet: watchQuiet(conn), made: time.Now()}
 	c.reader = bufio.NewReader(c)
 	c.slow.Late = c.late
 	return c

@@ -15,10 +15,12 @@ package http1
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // Listener answers what is ordinary itself. Accept returns the connections on which
@@ -72,9 +74,23 @@ func (l *Listener) accept() {
 		c, err := l.Listener.Accept()
 		if err == nil {
 			l.serve(c)
-		} else if !l.hand(accepted{err: err}) {
+			continue
+		}
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			l.shed()
+		}
+		if !l.hand(accepted{err: err}) {
 			return
 		}
+	}
+}
+
+// shed gives up connections on which nothing is being answered, for those who wait.
+func (l *Listener) shed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.conns {
+		c.endIdle()
 	}
 }
 

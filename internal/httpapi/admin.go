@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"slices"
+	"strings"
 
 	"matterpass/internal/login"
 	"matterpass/internal/middleware"
@@ -28,7 +29,16 @@ func (a *API) Admin(o AdminOptions) http.Handler {
 		mux.Handle("/debug/pprof/", o.Profiles)
 	}
 	mux.Handle("/", a.refuse(errNotFound))
-	return a.own(mux)
+	return a.own(recorded(mux))
+}
+
+// recorded notes the pattern that a request matches.
+func recorded(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, pattern := mux.Handler(r)
+		middleware.RecordOf(r.Context()).Route = pattern[strings.IndexByte(pattern, '/'):]
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // requireAdmin wants a key with the scope admin and a caller that is no web

@@ -41,7 +41,7 @@ func (s *Service) Keep(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			s.flush(context.WithoutCancel(ctx))
+			_ = s.flush(context.WithoutCancel(ctx))
 			return
 		case seen := <-s.observed:
 			s.identify(ctx, seen)
@@ -55,9 +55,13 @@ func (s *Service) Keep(ctx context.Context) {
 func (s *Service) round(ctx context.Context, now time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, keepPatience)
 	defer cancel()
-	s.flush(ctx)
+	if s.flush(ctx) != nil {
+		s.behind.Store(now.UnixNano())
+	}
 	if s.MaxAge > 0 || s.Idle > 0 {
-		_ = s.Records.Overdue(ctx, now, s.MaxAge, s.Idle)
+		if s.Records.Overdue(ctx, now, s.MaxAge, s.unusedFor(now)) != nil {
+			s.behind.Store(now.UnixNano())
+		}
 	}
 	due, err := s.Records.Undelivered(ctx, deliverMost)
 	if err != nil {
@@ -68,6 +72,17 @@ func (s *Service) round(ctx context.Context, now time.Time) {
 			_ = s.Records.Delivered(ctx, r.ID)
 		}
 	}
+}
+
+// unusedFor is how long a session may be unused by what is written down, which lags
+// behind its use; 0, no bound, just after the memory was away: every instance has to
+// write down first what was used meanwhile.
+func (s *Service) unusedFor(now time.Time) time.Duration {
+	const lag = touchEvery + 2*keepEvery
+	if s.Idle <= 0 || now.Sub(time.Unix(0, s.behind.Load())) < lag {
+		return 0
+	}
+	return s.Idle + lag
 }
 
 // deliver tells Mattermost that a session is over. Where neither its token nor its
@@ -84,14 +99,16 @@ func (s *Service) deliver(ctx context.Context, r Revocation) error {
 	return nil
 }
 
-func (s *Service) flush(ctx context.Context) {
+func (s *Service) flush(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, keepPatience)
 	defer cancel()
 	for token, at := range s.standings.unwritten() {
-		if s.Records.Touch(ctx, token, at) != nil {
-			return // the database is away; the last use is in the next round's
+		if err := s.Records.Touch(ctx, token, at); err != nil {
+			return err // the database is away; the last use is in the next round's
 		}
+		s.standings.change(token, func(k *standing) { k.written = later(k.written, at) })
 	}
+	return nil
 }
 
 // identify completes the record of a session: Mattermost knows whose it is, and by

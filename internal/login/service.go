@@ -3,6 +3,7 @@ package login
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -81,6 +82,7 @@ type Service struct {
 	standings *standings
 	observed  chan observation
 	looking   chan struct{}
+	behind    atomic.Int64 // when use could last not be written down, in Unix nanoseconds
 }
 
 // New returns a Service.

@@ -79,8 +79,7 @@ func (s *standings) change(token string, f func(*standing)) {
 	f(known)
 }
 
-// unwritten returns the sessions whose use is not written down yet, and takes
-// them for written.
+// unwritten returns the sessions whose use is not written down yet.
 func (s *standings) unwritten() map[string]time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +87,7 @@ func (s *standings) unwritten() map[string]time.Time {
 	for _, half := range []map[string]*standing{s.young, s.old} {
 		for token, known := range half {
 			if known.over == "" && known.seen.Sub(known.written) >= touchEvery {
-				used[token], known.written = known.seen, known.seen
+				used[token] = known.seen
 			}
 		}
 	}

@@ -4,12 +4,12 @@ import "sync"
 
 const (
 	other    = "other"
-	maxWords = 64
+	maxWords = 128
 	maxWord  = 64 // bytes
 )
 
 // words bounds the values of one label. They come out of tables of our own; if
-// one ever did not, only the first 64 that look like words or route patterns
+// one ever did not, only the first 128 that look like words or route patterns
 // would become series (CVE-2023-45142 is what happens otherwise), and an e-mail
 // address, a path with a query, or a user agent none at all.
 type words struct {

@@ -28,7 +28,8 @@ type certificate struct {
 
 	mu      sync.Mutex
 	pair    *tls.Certificate
-	version [2]time.Time
+	version [2]time.Time // of pair
+	broken  [2]time.Time // of those that did not load, of which failed was told
 	looked  time.Time
 }
 
@@ -43,13 +44,16 @@ func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if version == c.version {
 		return c.pair, nil
 	}
-	c.version = version
+	// What does not load now is tried again: a mode or an owner is mended without a new time.
 	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
 	if err != nil {
-		c.failed(err)
+		if version != c.broken {
+			c.broken = version
+			c.failed(err)
+		}
 		return c.pair, nil
 	}
-	c.pair = &pair
+	c.pair, c.version = &pair, version
 	return c.pair, nil
 }
 

@@ -75,6 +75,7 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	}
 	s.listener = stallListener{s.listener}
 	if o.Certificate != nil {
+		s.public.Handler = unlessStalled(o.Handler, writeStall)
 		s.listener = tls.NewListener(s.listener, &tls.Config{
 			GetCertificate: o.Certificate, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 		})

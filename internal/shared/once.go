@@ -48,7 +48,7 @@ func (r *Redis) decide(key string, keep time.Duration, ask func() error) error {
 	if keep <= 0 {
 		return ask()
 	}
-	reply, err := r.call(func(do command) (any, error) { return do("SET", key, "", "NX", "PX", keep.Milliseconds()+1) })
+	reply, err := r.ask(false, func(do command) (any, error) { return do("SET", key, "", "NX", "PX", keep.Milliseconds()+1) })
 	if err == nil && reply == nil {
 		return login.ErrSpent
 	}

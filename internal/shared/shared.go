@@ -119,14 +119,20 @@ func (r *Redis) key(kind, value string) string {
 }
 
 // call is one round trip, or none.
-func (r *Redis) call(use func(do command) (any, error)) (any, error) {
+func (r *Redis) call(use func(do command) (any, error)) (any, error) { return r.ask(true, use) }
+
+// ask goes again over another connection where that does no harm: nobody knows whether
+// Redis did what it was told when the connection broke.
+func (r *Redis) ask(again bool, use func(do command) (any, error)) (any, error) {
 	reply, err := r.breaker.Execute(func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), r.budget)
 		defer cancel()
 		reply, err := r.once(ctx, use)
 		if isStale(err) { // Redis was restarted while the connection was idle
 			r.broke.Store(time.Now().UnixNano())
-			reply, err = r.once(ctx, use)
+			if again {
+				reply, err = r.once(ctx, use)
+			}
 		}
 		return reply, err
 	})

@@ -53,7 +53,7 @@ const forRelaxed = 2
 func (p *postgres) open(ctx context.Context) (pools, error) {
 	db := p.pool(p.timeout, atLeastOnDisk)
 	bound(db, max(1, p.maxConns-forRelaxed))
-	relaxed := p.pool(p.timeout, off)
+	relaxed := p.pool(p.timeout, atLeastOnDisk)
 	bound(relaxed, forRelaxed)
 	all := pools{write: db, relaxed: relaxed, read: db}
 	if err := p.await(ctx, db); err != nil {
@@ -97,7 +97,6 @@ const sessionSettings = `SELECT
 const (
 	atLeastOnDisk = `set_config('synchronous_commit', CASE current_setting('synchronous_commit')
 		WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`
-	off = `set_config('synchronous_commit', 'off', false)`
 )
 
 // await gives a server that starts at the same time a while.
@@ -150,7 +149,14 @@ func (p *postgres) migrator(*sql.DB) migrator {
 func (*postgres) made(context.Context) error { return nil }
 func (*postgres) present() error             { return nil }
 func (*postgres) oneWriter() bool            { return false }
-func (*postgres) skipLocked() string         { return " FOR UPDATE SKIP LOCKED" }
+
+// lazily sets for this transaction alone: what is set for a session stays with a
+// connection that a pooler hands to others, and among them are those that wait.
+func (*postgres) lazily(statement string) string {
+	return `WITH changed AS (` + statement + ` RETURNING 1)
+		SELECT (SELECT COUNT(*) FROM changed), set_config('synchronous_commit', 'off', true)`
+}
+func (*postgres) skipLocked() string { return " FOR UPDATE SKIP LOCKED" }
 
 func (*postgres) why(err error) (words string, kind fault) {
 	var e *pgconn.PgError

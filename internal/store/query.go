@@ -50,6 +50,10 @@ func (s *Store) execOn(ctx context.Context, db *sql.DB, q query) (changed int64,
 			return err
 		}
 		defer leave()
+		if lazy := s.engine.lazily(q.sql); lazy != "" && db == s.relaxed {
+			var setting string
+			return db.QueryRowContext(ctx, lazy, q.args...).Scan(&changed, &setting)
+		}
 		result, err := db.ExecContext(ctx, q.sql, q.args...)
 		if err == nil {
 			changed, err = result.RowsAffected()

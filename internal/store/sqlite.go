@@ -136,8 +136,9 @@ func (f *sqliteFile) migrator(write *sql.DB) migrator {
 	return migrator{db: write, dialect: goose.DialectSQLite3, locking: goose.WithLocker(turn), close: turn.Close}
 }
 
-func (*sqliteFile) skipLocked() string { return "" }
-func (*sqliteFile) oneWriter() bool    { return true }
+func (*sqliteFile) skipLocked() string   { return "" }
+func (*sqliteFile) oneWriter() bool      { return true }
+func (*sqliteFile) lazily(string) string { return "" }
 
 func (*sqliteFile) why(err error) (words string, kind fault) {
 	if errors.Is(err, errVanished) {
@@ -202,4 +203,5 @@ func (memory) made(context.Context) error    { return nil }
 func (memory) present() error                { return nil }
 func (memory) skipLocked() string            { return "" }
 func (memory) oneWriter() bool               { return false }
+func (memory) lazily(string) string          { return "" }
 func (memory) why(err error) (string, fault) { return (*sqliteFile)(nil).why(err) }

@@ -102,6 +102,9 @@ type engine interface {
 	oneWriter() bool
 	// why explains one of the driver's errors, "" where it is not the driver's.
 	why(err error) (words string, kind fault)
+	// lazily wraps a changing statement so that its commit does not wait for the disk;
+	// it then answers the number of rows. "" where the pool says so by itself.
+	lazily(statement string) string
 	// skipLocked follows a SELECT whose rows nobody else shall wait for.
 	skipLocked() string
 }
