@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -129,11 +130,32 @@ func (a *app) beside(ctx context.Context) *sync.WaitGroup {
 	group.Go(func() { a.settings.follow(ctx) })
 	group.Go(func() { a.login.Keep(ctx) })
 	group.Go(func() { purge(ctx, a.state.store) })
+	group.Go(func() { a.redial(ctx) })
 	if a.providers != nil {
 		group.Go(func() { _ = a.providers.Run(ctx) }) // ends with ctx
 	}
 	group.Go(func() { keepTidy(ctx) })
 	return &group
+}
+
+// redialEvery is how long a change of Mattermost's address may take to be noticed.
+const redialEvery = 5 * time.Minute
+
+// redial gives up idle connections to Mattermost until ctx ends.
+func (a *app) redial(ctx context.Context) {
+	ticker := time.NewTicker(redialEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			a.client.Close()
+			if a.gateway != nil {
+				a.gateway.Redial()
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (s *serving) close() {

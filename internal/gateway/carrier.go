@@ -22,6 +22,10 @@ func newCarrier(o Options) carrier {
 	return c
 }
 
+// Redial gives up idle connections, so that Mattermost's address is looked up anew also
+// where they are never idle for long. Those of the short way end by their age.
+func (g *Gateway) Redial() { g.carrier.closeIdle() }
+
 // carry takes what is not for the short way.
 func (c carrier) carry(r *http.Request) (*http.Response, error) {
 	res, err := c.rest.RoundTrip(r)
@@ -35,6 +39,10 @@ func (c carrier) close() {
 	if c.direct != nil {
 		c.direct.close()
 	}
+	c.closeIdle()
+}
+
+func (c carrier) closeIdle() {
 	if idle, ok := c.rest.(interface{ CloseIdleConnections() }); ok {
 		idle.CloseIdleConnections()
 	}

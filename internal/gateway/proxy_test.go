@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -333,5 +335,27 @@ func TestBrowsersMaySpeakHTTP2(t *testing.T) {
 	body, err := io.ReadAll(res.Body)
 	if want := "HTTP/1.1 " + rig.host + " 1048576"; string(body) != want || res.ProtoMajor != 2 || err != nil {
 		t.Errorf("got %q over %s, %v, want %q", body, res.Proto, err, want)
+	}
+}
+
+func TestRedialingLeadsToMattermostsAddressOfNow(t *testing.T) {
+	var made atomic.Int64
+	backend := httptest.NewUnstartedServer(http.HandlerFunc(echo))
+	backend.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			made.Add(1)
+		}
+	}
+	backend.Start()
+	defer backend.Close()
+	rig := startBefore(t, backend)
+	post := func() { rig.do("POST", "/api/v4/posts", "{}") }
+	post()
+	post()
+	before := made.Load()
+	rig.Redial()
+	post()
+	if now := made.Load(); before != 1 || now != 2 {
+		t.Errorf("%d connections, and %d after", before, now)
 	}
 }

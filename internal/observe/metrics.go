@@ -28,7 +28,7 @@ type Metrics struct {
 }
 
 // MetricsOptions of [NewMetrics].
-type MetricsOptions struct{ Version, Revision string }
+type MetricsOptions struct{ Version string }
 
 // NewMetrics returns metrics that all start at nothing.
 func NewMetrics(o MetricsOptions) *Metrics {
@@ -46,7 +46,7 @@ func NewMetrics(o MetricsOptions) *Metrics {
 	}
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "matterpass_build_info", Help: "Always 1; the labels say what runs.",
-		ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision, "go": runtime.Version()},
+		ConstLabels: prometheus.Labels{"version": o.Version, "go": runtime.Version()},
 	})
 	info.Set(1)
 	m.registry.MustRegister(m.signIns, m.requests, m.durations, m.upstream, m.refusals, m.tunnels, m.tunnelsAll, info,

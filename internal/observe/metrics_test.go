@@ -24,7 +24,7 @@ func scrape(t *testing.T, m *Metrics) string {
 }
 
 func TestMetricsSayWhatHappened(t *testing.T) {
-	m := NewMetrics(MetricsOptions{Version: "v1.2.3", Revision: "abc"})
+	m := NewMetrics(MetricsOptions{Version: "v1.2.3"})
 	m.SignIn("password", "signed_in")
 	m.Request("/api/mattermost/login", "POST", 200, 40*time.Millisecond)
 	m.Request("/api/v4/websocket", "GET", 101, time.Hour)
