@@ -40,7 +40,7 @@ func installation(t *testing.T) (map[string]string, *simulator.Server) {
 }
 
 // consult runs the doctor.
-func consult(t *testing.T, args ...string) (code int, got outcome) {
+func consult(t *testing.T, args ...string) (code int, got diagnosis) {
 	t.Helper()
 	code, out, text := once(t, append([]string{"doctor", "--json"}, args...)...)
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
@@ -50,9 +50,9 @@ func consult(t *testing.T, args ...string) (code int, got outcome) {
 }
 
 // wrong are the findings that are not fine, by name.
-func (o outcome) wrong() []string {
+func (d diagnosis) wrong() []string {
 	var names []string
-	for _, f := range o.Findings {
+	for _, f := range d.Findings {
 		if f.Verdict != doctor.Fine {
 			names = append(names, f.Check+" "+string(f.Verdict))
 		}

@@ -128,16 +128,16 @@ var errNotTried = errors.New("not tried")
 func provisionAll(ctx context.Context, c console, service *provision.Service, people []entry) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	outcomes := make([]chan outcomeOf, len(people))
-	for i := range outcomes {
-		outcomes[i] = make(chan outcomeOf, 1)
+	fates := make([]chan fate, len(people))
+	for i := range fates {
+		fates[i] = make(chan fate, 1)
 	}
 	var group sync.WaitGroup
 	turns := make(chan int)
 	for range provisionAtOnce {
 		group.Go(func() {
 			for i := range turns {
-				outcomes[i] <- provisionOne(ctx, service, people[i].request)
+				fates[i] <- provisionOne(ctx, service, people[i].request)
 			}
 		})
 	}
@@ -149,7 +149,7 @@ func provisionAll(ctx context.Context, c console, service *provision.Service, pe
 	})
 	counts, away := map[string]int{}, 0
 	for i, person := range people {
-		o := <-outcomes[i]
+		o := <-fates[i]
 		counts[o.word]++
 		_, _ = fmt.Fprintf(c.out, "line %-5d %-10s %s  %s\n", person.line, o.word, person.request.Email, o.says) // the summary says whether it was all
 		if away++; !errors.Is(o.err, upstream.ErrUnavailable) {
@@ -163,16 +163,16 @@ func provisionAll(ctx context.Context, c console, service *provision.Service, pe
 	return summary(c, counts)
 }
 
-// outcomeOf is what became of one person.
-type outcomeOf struct {
+// fate is what became of one person.
+type fate struct {
 	word, says string
 	err        error
 }
 
-func provisionOne(ctx context.Context, service *provision.Service, request provision.Request) outcomeOf {
+func provisionOne(ctx context.Context, service *provision.Service, request provision.Request) fate {
 	for try := 1; ; try++ {
 		if ctx.Err() != nil {
-			return outcomeOf{"not tried", "", errNotTried}
+			return fate{"not tried", "", errNotTried}
 		}
 		result, err := service.Provision(ctx, request)
 		if err == nil {
@@ -183,19 +183,19 @@ func provisionOne(ctx context.Context, service *provision.Service, request provi
 			continue
 		}
 		if wait := pauseAfter(err); wait == 0 || try == provisionTries || !sleep(ctx, wait) {
-			return outcomeOf{"failed", err.Error(), err}
+			return fate{"failed", err.Error(), err}
 		}
 	}
 }
 
-func done(r provision.Result) outcomeOf {
+func done(r provision.Result) fate {
 	switch {
 	case r.Created:
-		return outcomeOf{"created", r.UserID + " " + r.Username, nil}
+		return fate{"created", r.UserID + " " + r.Username, nil}
 	case len(r.Changed) > 0:
-		return outcomeOf{"updated", strings.Join(r.Changed, ", "), nil}
+		return fate{"updated", strings.Join(r.Changed, ", "), nil}
 	}
-	return outcomeOf{"unchanged", r.UserID, nil}
+	return fate{"unchanged", r.UserID, nil}
 }
 
 // pauseAfter is zero where another try would not help.

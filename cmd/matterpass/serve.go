@@ -129,8 +129,10 @@ func (a *app) beside(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	group.Go(func() { a.settings.follow(ctx) })
 	group.Go(func() { a.login.Keep(ctx) })
-	group.Go(func() { purge(ctx, a.state.store) })
-	group.Go(func() { a.redial(ctx) })
+	group.Go(func() {
+		every(ctx, purgeEvery, func(now time.Time) { _ = a.state.store.Purge(ctx, now) }) // what fails is tried the next time
+	})
+	group.Go(func() { every(ctx, redialEvery, func(time.Time) { a.redial() }) })
 	if a.providers != nil {
 		group.Go(func() { _ = a.providers.Run(ctx) }) // ends with ctx
 	}
@@ -141,20 +143,11 @@ func (a *app) beside(ctx context.Context) *sync.WaitGroup {
 // redialEvery is how long a change of Mattermost's address may take to be noticed.
 const redialEvery = 5 * time.Minute
 
-// redial gives up idle connections to Mattermost until ctx ends.
-func (a *app) redial(ctx context.Context) {
-	ticker := time.NewTicker(redialEvery)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			a.client.Close()
-			if a.gateway != nil {
-				a.gateway.Redial()
-			}
-		case <-ctx.Done():
-			return
-		}
+// redial gives up idle connections to Mattermost.
+func (a *app) redial() {
+	a.client.Close()
+	if a.gateway != nil {
+		a.gateway.Redial()
 	}
 }
 

@@ -90,14 +90,14 @@ func storeKeys(keys []login.DeviceKey) []store.Key {
 // purgeEvery is how often what is over is removed from the database.
 const purgeEvery = 10 * time.Minute
 
-// purge removes what is over until ctx ends. What fails is tried the next time.
-func purge(ctx context.Context, s *store.Store) {
-	ticker := time.NewTicker(purgeEvery)
+// every calls f once in a while until ctx ends.
+func every(ctx context.Context, d time.Duration, f func(now time.Time)) {
+	ticker := time.NewTicker(d)
 	defer ticker.Stop()
 	for {
 		select {
 		case now := <-ticker.C:
-			_ = s.Purge(ctx, now)
+			f(now)
 		case <-ctx.Done():
 			return
 		}

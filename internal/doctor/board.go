@@ -1,5 +1,9 @@
-// Package doctor runs checks and keeps their verdicts. It knows what a check
-// is, not what any of them looks at: those are handed in.
+// Package doctor says whether an installation is well, and what would help. A [Board]
+// keeps the verdicts of checks that are handed in, for readiness; [Settings] judges
+// what Mattermost is set to, and [Front] walks the way of browsers, for operators.
+//
+// It talks to nobody but the addresses that browsers use, and knows neither the
+// program's configuration nor Mattermost's API: both arrive as plain values.
 package doctor
 
 import (

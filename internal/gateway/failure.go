@@ -61,14 +61,10 @@ func refusalOfBody(err error) refusal {
 
 // failure is how to tell this client.
 func (g *Gateway) failure(r *http.Request) func(http.ResponseWriter, *http.Request, error) {
-	switch {
-	case !isNavigation(r):
-		return g.Fail
-	case g.FailPage != nil:
-		return g.FailPage
-	default:
+	if isNavigation(r) {
 		return g.failPage
 	}
+	return g.Fail
 }
 
 // isNavigation reports that a person will look at the answer. Browsers that do

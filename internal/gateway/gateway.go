@@ -92,8 +92,8 @@ type Options struct {
 	// nothing.
 	Own func(http.Header, *http.Request)
 	// Fail answers what went wrong with Mattermost, an error of package upstream;
-	// FailPage does so where a person would see the answer as a page.
-	Fail, FailPage func(http.ResponseWriter, *http.Request, error)
+	// where a person would see the answer as a page, it is one of our own.
+	Fail func(http.ResponseWriter, *http.Request, error)
 	// RateLimit describes the decision about an account in the headers of an
 	// answer; by default as middleware.SetRateLimit does.
 	RateLimit func(http.Header, login.Decision)

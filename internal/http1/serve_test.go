@@ -64,6 +64,11 @@ func (b *safeBuffer) String() string {
 
 func start(t *testing.T, of string, h http.HandlerFunc, change ...func(*http.Server)) *running {
 	t.Helper()
+	return startWith(t, servers[of], h, change...)
+}
+
+func startWith(t *testing.T, front func(net.Listener, *http.Server) net.Listener, h http.HandlerFunc, change ...func(*http.Server)) *running {
+	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +78,7 @@ func start(t *testing.T, of string, h http.HandlerFunc, change ...func(*http.Ser
 	for _, f := range change {
 		f(r.Server)
 	}
-	r.listener = servers[of](inner, r.Server)
+	r.listener = front(inner, r.Server)
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = r.Serve(r.listener) }()
 	t.Cleanup(func() {

@@ -30,10 +30,8 @@ func (s scarce) Accept() (net.Conn, error) {
 // served, and who only kept a connection comes back with another.
 func TestIdleConnectionsMakeRoomForOthers(t *testing.T) {
 	none := &atomic.Bool{}
-	ours := servers["ours"]
-	servers["scarce"] = func(inner net.Listener, s *http.Server) net.Listener { return ours(scarce{inner, none}, s) }
-	defer delete(servers, "scarce")
-	r := start(t, "scarce", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x") })
+	front := func(inner net.Listener, s *http.Server) net.Listener { return servers["ours"](scarce{inner, none}, s) }
+	r := startWith(t, front, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x") })
 	idle := r.dial(t)
 	from := bufio.NewReader(idle)
 	_, _ = io.WriteString(idle, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")

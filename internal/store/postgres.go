@@ -46,14 +46,14 @@ func newPostgres(o Options) (*postgres, error) {
 	return &postgres{config: config, timeout: o.Timeout, patience: o.Patience, maxConns: o.MaxConns}, nil
 }
 
-// forRelaxed is how many connections are for statements that do not wait for the
-// disk.
+// forRelaxed is how many connections are kept for statements that do not wait for the
+// disk, so that they do not wait for those that do either.
 const forRelaxed = 2
 
 func (p *postgres) open(ctx context.Context) (pools, error) {
-	db := p.pool(p.timeout, atLeastOnDisk)
+	db := p.pool(p.timeout)
 	bound(db, max(1, p.maxConns-forRelaxed))
-	relaxed := p.pool(p.timeout, atLeastOnDisk)
+	relaxed := p.pool(p.timeout)
 	bound(relaxed, forRelaxed)
 	all := pools{write: db, relaxed: relaxed, read: db}
 	if err := p.await(ctx, db); err != nil {
@@ -72,10 +72,10 @@ func bound(db *sql.DB, most int) {
 // pool bounds every statement on the server's side as well: one that waits for a
 // lock would go on waiting after its caller has left. commit is an expression for
 // synchronous_commit.
-func (p *postgres) pool(timeout time.Duration, commit string) *sql.DB {
+func (p *postgres) pool(timeout time.Duration) *sql.DB {
 	ms := strconv.FormatInt(timeout.Milliseconds(), 10)
 	prepare := stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, sessionSettings+commit, ms)
+		_, err := conn.Exec(ctx, sessionSettings, ms)
 		return err
 	})
 	// A connection that died unnoticed takes a write and never answers: then nobody
@@ -87,17 +87,13 @@ func (p *postgres) pool(timeout time.Duration, commit string) *sql.DB {
 }
 
 // sessionSettings hold for one connection. A client that was killed gives its
-// locks back within a second (PostgreSQL 14 or newer). The last setting is to follow.
+// locks back within a second (PostgreSQL 14 or newer). An answer means that it is on the
+// disk, whatever the server's default is, and a stricter default stays.
 const sessionSettings = `SELECT
 	set_config('statement_timeout', $1, false), set_config('lock_timeout', $1, false),
-	(SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'), `
-
-// Whether an answer means that it is on the disk: whatever the server's default
-// is, and a stricter default stays; or not.
-const (
-	atLeastOnDisk = `set_config('synchronous_commit', CASE current_setting('synchronous_commit')
+	(SELECT set_config(name, '1s', false) FROM pg_settings WHERE name = 'client_connection_check_interval'),
+	set_config('synchronous_commit', CASE current_setting('synchronous_commit')
 		WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`
-)
 
 // await gives a server that starts at the same time a while.
 func (p *postgres) await(ctx context.Context, db *sql.DB) error {
@@ -142,7 +138,7 @@ func (p *postgres) place() string {
 }
 
 func (p *postgres) migrator(*sql.DB) migrator {
-	db := p.pool(migrationTimeout, atLeastOnDisk)
+	db := p.pool(migrationTimeout)
 	return migrator{db: db, dialect: goose.DialectPostgres, locking: goose.WithSessionLocker(advisory{}), close: db.Close}
 }
 
