@@ -132,7 +132,7 @@ async function start(attempt, { code, quiet } = {}) {
   leave();
   const { signal } = (turn = new AbortController());
   if (host.subject && !isHash(host.subject)) return fail(problem(400, { code: "subject_invalid" }), TRIES);
-  if (hosted && ofTab.get(LEFT) === me()) return replaced();
+  if (hosted && ofTab.get(LEFT) === me()) return announceSignOut();
   for (; !signal.aborted; attempt++) {
     state("checking", ...progress(quiet ? say.states.renewing : say.states.checking));
     try {
@@ -318,7 +318,7 @@ function follow(signal, user) {
       ears.missed();
     },
     heard(event) {
-      if (event.event === "hello" && (event.broadcast?.user_id || user) !== user) return replaced();
+      if (event.event === "hello" && (event.broadcast?.user_id || user) !== user) return announceSignOut();
       ears.heard();
       heard(event);
       count.heard(event);
@@ -328,9 +328,9 @@ function follow(signal, user) {
   count.soon();
 }
 
-// replaced: nobody is signed in here any more, or somebody else, by another tab. To sign
-// in again would only take the session from that one.
-function replaced() {
+// announceSignOut is for a sign-out that was not begun here, or of which the host has not
+// heard yet. To sign in again would only take the session from whoever has it now.
+function announceSignOut() {
   tell("signout");
   signedOut();
 }
@@ -373,7 +373,7 @@ async function signOut({ everywhere }) {
 
 // What another element or tab of this browser has ended is not begun anew here.
 const ended = new BroadcastChannel("matterpass.ended");
-ended.onmessage = () => turn && replaced();
+ended.onmessage = () => turn && announceSignOut();
 
 // A browser that is online again has a reason to try, however often it did before.
 addEventListener("online", () => document.documentElement.dataset.state === "error" && retriable(failed ?? {}) && start(1));
@@ -383,7 +383,7 @@ addEventListener("online", () => document.documentElement.dataset.state === "err
 addEventListener("storage", ({ key, newValue }) => {
   if (key !== "__logout__" || !newValue || !turn) return;
   ofTab.set(LEFT, me());
-  replaced();
+  announceSignOut();
 });
 
 const wish = query.get("target");
